@@ -1,0 +1,60 @@
+# Two commands do everything, on a machine with Python 3.11 or later and make:
+#   make demo    the main job on an embedded server
+#   make test    the tests
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format build clean
+
+help:
+	@echo "make demo   run the main job: a strategy on real prices, on Ray, into PostgreSQL"
+	@echo "make test   run the tests against a real server that starts by itself"
+	@echo "make lint   ruff, mypy, pyright, import-linter, sqlc"
+	@echo "make format let ruff write the code's layout"
+	@echo "make build  wheel and sdist in dist/"
+	@echo "make clean  remove what these made"
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("quantdb needs Python 3.11 or later; run: make PYTHON=python3.x ...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+
+$(STAMPS)/demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[demo]"
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[demo,arrow,uvloop]" --group test
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/lint: pyproject.toml | $(STAMPS)/test
+	$(BIN)/python -m pip install --quiet --group lint
+	@mkdir -p $(STAMPS) && touch $@
+
+demo: $(STAMPS)/demo
+	$(BIN)/quantdb demo $(ARGS)
+
+test: $(STAMPS)/test
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/sqlc compile
+
+format: $(STAMPS)/lint
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+build: $(STAMPS)/test
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

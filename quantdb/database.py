@@ -1,0 +1,141 @@
+"""What quantdb asks of a database: the seam between the repositories and the driver.
+
+A pool of quantdb's, a plain ``asyncpg.create_pool(...)`` pool, a connection of either and a
+stand-in of a test all have these methods. Signatures here are those of asyncpg, so that nobody
+who uses quantdb needs asyncpg's types.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["Connection", "Database", "Isolation", "Pool", "Row", "is_pool"]
+
+Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+
+class Row(Protocol):
+    """A record: its values by position, their names beside them."""
+
+    def __iter__(self) -> Iterator[object]:
+        """Give the values, in the order of the columns."""
+        ...
+
+    def __getitem__(self, key: str, /) -> object:
+        """Give the value of a column."""
+        ...
+
+    def keys(self) -> Iterator[str]:
+        """Give the names of the columns, in order."""
+        ...
+
+
+class ColumnType(Protocol):
+    """The type of a parameter or a column, by its name in the catalogue."""
+
+    @property
+    def name(self) -> str:
+        """Its name (``"numeric"``)."""
+        ...
+
+
+class Prepared(Protocol):
+    """A statement that the server has looked at."""
+
+    def get_parameters(self) -> Sequence[ColumnType]:
+        """Give the types of ``$1 … $n``."""
+        ...
+
+
+class Block(Protocol):
+    """A transaction or savepoint of the driver."""
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def commit(self) -> None:
+        """End and keep."""
+        ...
+
+    async def rollback(self) -> None:
+        """End and drop."""
+        ...
+
+
+class Cursor(Protocol):
+    """A server-side cursor."""
+
+    async def fetch(self, n: int, *, timeout: float | None = None) -> Sequence[Row]:
+        """Return the next *n* rows, fewer at the end."""
+        ...
+
+
+class Connection(Protocol):
+    """One connection to PostgreSQL."""
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        """Run a statement and return its status (``"INSERT 0 1"``)."""
+        ...
+
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:
+        """Run a statement and return its rows."""
+        ...
+
+    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Row | None:
+        """Run a statement and return its first row."""
+        ...
+
+    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> object:
+        """Run a statement and return the first column of its first row."""
+        ...
+
+    async def prepare(self, query: str, *, timeout: float | None = None) -> Prepared:
+        """Have the server look at a statement."""
+        ...
+
+    def cursor(self, query: str, *args: object, timeout: float | None = None) -> Awaitable[Cursor]:
+        """Open a server-side cursor."""
+        ...
+
+    def transaction(self, *, isolation: Isolation | None = None, readonly: bool = False) -> Block:
+        """Make a transaction, or a savepoint inside one."""
+        ...
+
+    def get_server_pid(self) -> int:
+        """Give the process number of the backend."""
+        ...
+
+    def is_in_transaction(self) -> bool:
+        """Tell whether a transaction is open."""
+        ...
+
+    async def copy_to_table(
+        self,
+        table_name: str,
+        *,
+        source: AsyncIterator[bytes],
+        columns: Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """Send rows in the text format of COPY and return the status (``"COPY 3"``)."""
+        ...
+
+
+class Pool(Protocol):
+    """Something that lends connections."""
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
+        """Lend a connection; wait for one for at most *timeout* seconds."""
+        ...
+
+
+Database = Pool | Connection
+
+
+def is_pool(db: Database) -> "TypeIs[Pool]":
+    """Tell a pool from a connection."""
+    return hasattr(db, "acquire")

@@ -1,0 +1,319 @@
+"""Which Python values may enter the database: the strict boundary.
+
+Each rule takes a value and gives what is sent for it, or raises `Refused` with the reason.
+What a rule lets through is stored by PostgreSQL and read back as an equal value; everything
+else is refused here, before anything is sent. The models and the parameters of every statement
+obey the same rules.
+"""
+
+import math
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final, TypeGuard
+from uuid import UUID
+
+from quantdb.errors import InexactValue
+
+__all__ = [
+    "Refused",
+    "Rule",
+    "boolean",
+    "calendar_date",
+    "instant",
+    "integer",
+    "is_items",
+    "naive_datetime",
+    "numeric",
+    "rule_for",
+    "same",
+    "shown",
+    "text",
+    "uuid",
+]
+
+Rule = Callable[[object], object]
+
+# PostgreSQL manual, "Numeric Types": up to 131072 digits before the decimal point
+# and up to 16383 after it.
+_MAX_ADJUSTED: Final = 131_071
+_MIN_EXPONENT: Final = -16_383
+_LONGEST_SHOWN: Final = 60
+
+
+class Refused(ValueError):
+    """Why a value may not enter the database."""
+
+
+def shown(value: object) -> str:
+    """Return a short form of *value* for an error message."""
+    try:
+        form = repr(value)
+    except ValueError:  # an int of more than 4300 digits has no repr
+        form = f"a number of {type(value).__name__}"
+    if len(form) > _LONGEST_SHOWN:
+        form = f"{form[: _LONGEST_SHOWN - 1]}…"
+    return f"{form} ({type(value).__name__})"
+
+
+def check(rule: Rule, value: object, field: str, *, secret: bool = False) -> object:
+    """Apply *rule* to *value*, or raise InexactValue that names *field*.
+
+    A secret value is not shown.
+    """
+    try:
+        return rule(value)
+    except Refused as refusal:
+        given = "" if secret else f"; got {shown(value)}"
+        raise InexactValue(f"{field}: {refusal}{given}", field) from None
+
+
+def numeric(value: object) -> Decimal:
+    """Admit a finite Decimal, or an int, within the bounds of PostgreSQL's ``numeric``."""
+    if type(value) is not Decimal:
+        if (isinstance(value, int) and not isinstance(value, bool)) or isinstance(value, Decimal):
+            value = Decimal(value)
+        else:
+            raise Refused("must be a Decimal (or an int), never a float, a bool or text")
+    if not value.is_finite():
+        raise Refused("must be finite")
+    if -8_000 < value.adjusted() < _MAX_ADJUSTED and len(str(value)) < 8_000:  # noqa: PLR2004
+        return value  # the usual case: the exact look below costs more than all the rest
+    exponent = value.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < _MIN_EXPONENT:
+        raise Refused("has more than 16383 digits after the decimal point")
+    if value.is_zero():
+        return Decimal(0) if exponent > 0 else value
+    if value.adjusted() > _MAX_ADJUSTED:
+        raise Refused("has more than 131072 digits before the decimal point")
+    return value
+
+
+def _integer(bits: int) -> Rule:
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+
+    def rule(value: object) -> int:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise Refused("must be an int, never a bool, a Decimal or a float")
+        if not low <= value <= high:
+            raise Refused(f"is out of range for {bits} bits ({low} to {high})")
+        return int(value)
+
+    return rule
+
+
+def boolean(value: object) -> bool:
+    """Admit True and False."""
+    if not isinstance(value, bool):
+        raise Refused("must be a bool")
+    return value
+
+
+def _float8(value: object) -> float:
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        try:
+            converted = float(value)
+        except OverflowError:
+            raise Refused("is out of range for double precision") from None
+        if int(converted) == value:
+            return converted
+    raise Refused("must be a float, or an int that double precision holds exactly")
+
+
+def _float4(value: object) -> float:
+    wide = _float8(value)
+    if math.isfinite(wide):
+        try:
+            narrow: float = struct.unpack("f", struct.pack("f", wide))[0]
+        except OverflowError:
+            raise Refused("is out of range for real") from None
+        if narrow != wide:
+            raise Refused("is not exact in single precision")
+    return wide
+
+
+def instant(value: object) -> datetime:
+    """Admit an aware datetime that lies in the years 1 to 9999 in UTC; give it in UTC."""
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise Refused("must be an aware datetime")
+    if value.tzinfo is UTC and type(value) is datetime:
+        return value
+    if getattr(value, "nanosecond", 0):
+        raise Refused("has nanoseconds, which timestamptz does not keep")
+    if value.utcoffset() is None:
+        raise Refused("must be an aware datetime")
+    try:
+        moved = value.astimezone(UTC)
+    except OverflowError:
+        raise Refused("lies outside the years 1 to 9999 in UTC") from None
+    return moved if type(moved) is datetime else _plain(moved)
+
+
+def naive_datetime(value: object) -> datetime:
+    """Admit a datetime without a zone, for ``timestamp without time zone``."""
+    if not isinstance(value, datetime) or value.tzinfo is not None:
+        raise Refused("must be a naive datetime")
+    if getattr(value, "nanosecond", 0):
+        raise Refused("has nanoseconds, which timestamp does not keep")
+    return value if type(value) is datetime else _plain(value)
+
+
+def _plain(value: datetime) -> datetime:
+    return datetime(
+        value.year,
+        value.month,
+        value.day,
+        value.hour,
+        value.minute,
+        value.second,
+        value.microsecond,
+        value.tzinfo,
+    )
+
+
+def calendar_date(value: object) -> date:
+    """Admit a date that is no datetime."""
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise Refused("must be a date that is no datetime")
+    return value if type(value) is date else date(value.year, value.month, value.day)
+
+
+def _time(value: object) -> time:
+    if not isinstance(value, time) or value.tzinfo is not None:
+        raise Refused("must be a naive time")
+    return value
+
+
+def _timetz(value: object) -> time:
+    if not isinstance(value, time) or value.utcoffset() is None:
+        raise Refused("must be a time with a fixed UTC offset")
+    return value
+
+
+def duration(value: object) -> timedelta:
+    """Admit a timedelta."""
+    if not isinstance(value, timedelta):
+        raise Refused("must be a timedelta")
+    if type(value) is timedelta:
+        return value
+    if getattr(value, "nanoseconds", 0):
+        raise Refused("has nanoseconds, which interval does not keep")
+    return timedelta(value.days, value.seconds, value.microseconds)
+
+
+def text(value: object) -> str:
+    """Admit text without NUL and without lone surrogates."""
+    if not isinstance(value, str):
+        raise Refused("must be a str")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Refused("has a lone surrogate, which is no text") from None
+    if "\0" in value:
+        raise Refused("has a NUL, which PostgreSQL cannot store")
+    return value if type(value) is str else str.__str__(value)
+
+
+def uuid(value: object) -> UUID:
+    """Admit a UUID."""
+    if not isinstance(value, UUID):
+        raise Refused("must be a UUID")
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    if not isinstance(value, bytes | bytearray):
+        raise Refused("must be bytes")
+    return bytes(value)
+
+
+def _anything(value: object) -> object:
+    return value
+
+
+integer: Final = _integer(64)
+
+_RULES: Final[Mapping[str, Rule]] = {
+    "bool": boolean,
+    "bpchar": text,
+    "bytea": _bytes,
+    "date": calendar_date,
+    "float4": _float4,
+    "float8": _float8,
+    "int2": _integer(16),
+    "int4": _integer(32),
+    "int8": integer,
+    "interval": duration,
+    "json": text,
+    "jsonb": text,
+    "name": text,
+    "numeric": numeric,
+    "text": text,
+    "time": _time,
+    "timestamp": naive_datetime,
+    "timestamptz": instant,
+    "timetz": _timetz,
+    "uuid": uuid,
+    "varchar": text,
+}
+
+
+def rule_for(type_name: str) -> Rule:
+    """Return the rule for a PostgreSQL type by its catalogue name (``"_text"`` is ``text[]``).
+
+    None is SQL's NULL, whatever the type. A type that has no rule of its own is left to the driver.
+    """
+    if type_name.endswith("[]"):
+        return _nullable(_array(rule_for(type_name[:-2])))
+    if type_name.startswith("_"):
+        return _nullable(_array(rule_for(type_name[1:])))
+    return _nullable(_RULES.get(type_name, _anything))
+
+
+def _nullable(rule: Rule) -> Rule:
+    def admit(value: object) -> object:
+        return None if value is None else rule(value)
+
+    return admit
+
+
+def is_items(value: object) -> TypeGuard[Sequence[object]]:
+    """Tell a list or tuple from everything else."""
+    return isinstance(value, list | tuple)
+
+
+def _array(element: Rule) -> Rule:
+    def rule(value: object) -> list[object]:
+        if not is_items(value):
+            raise Refused("must be a list")
+        return [rule(item) if is_items(item) else element(item) for item in value]
+
+    return rule
+
+
+def same(sent: object, stored: object) -> bool:
+    """Tell whether *stored* is the value that was *sent*.
+
+    Decimals are compared as numbers, instants in UTC (``==`` across zones is always False inside
+    a fold or gap of daylight saving time, PEP 495), and a float that is NaN is the same as NaN.
+    """
+    if isinstance(sent, datetime) and isinstance(stored, datetime):
+        if sent.tzinfo is None or stored.tzinfo is None:
+            return sent.tzinfo is stored.tzinfo and sent == stored
+        return sent.astimezone(UTC) == stored.astimezone(UTC)
+    if is_items(sent) and is_items(stored):
+        return len(sent) == len(stored) and all(map(same, sent, stored))
+    if isinstance(sent, bool) is not isinstance(stored, bool):
+        return False
+    if sent == stored:
+        return True
+    return (
+        isinstance(sent, float)
+        and isinstance(stored, float)
+        and math.isnan(sent)
+        and math.isnan(stored)
+    )

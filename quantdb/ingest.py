@@ -1,0 +1,109 @@
+"""Bulk writes by COPY: idempotent, all or nothing, with a report."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Final, TypeVar
+from uuid import UUID
+
+import attrs
+
+from quantdb.database import Connection
+from quantdb.errors import InexactValue
+from quantdb.exact import shown
+from quantdb.outcomes import translated
+
+__all__ = ["BULK_TIMEOUT", "copy_models"]
+
+M = TypeVar("M", bound=attrs.AttrsInstance)
+
+BULK_TIMEOUT: Final = 3_600.0
+"""Seconds that one statement of a bulk write may take: it grows with the rows."""
+
+_CHUNK: Final = 1_000
+"""Rows that are sent at once: some 100 kB."""
+
+_ESCAPED: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+
+
+def _text(value: str) -> str:
+    return value.translate(_ESCAPED)
+
+
+def _interval(value: timedelta) -> str:
+    # Days apart from the rest, as the driver sends them; each part is exact.
+    return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
+
+
+# How COPY's text format writes a value that the model has checked.
+_WRITERS: Final[dict[type, Callable[..., str]]] = {
+    bool: str,
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    Decimal: str,
+    int: str,
+    str: _text,
+    timedelta: _interval,
+    UUID: str,
+}
+
+
+async def copy_models(
+    connection: Connection,
+    table: str,
+    model: type[M],
+    rows: Iterable[M] | AsyncIterable[M],
+) -> int:
+    """Copy models into a staging table of columns n (the row's number, from 1) and their fields.
+
+    Memory stays constant however many rows there are.
+
+    Returns:
+        How many rows there were.
+
+    Raises:
+        InexactValue: A row is none of *model*; it is named by its number and nothing is stored.
+    """
+    names = [field.name for field in attrs.fields(model)]
+    count = 0
+
+    async def source() -> AsyncIterator[bytes]:
+        nonlocal count
+        lines: list[str] = []
+        async for row in _each(rows):
+            count += 1
+            if type(row) is not model:
+                raise InexactValue(
+                    f"row {count}: must be a {model.__name__}; got {shown(row)}", f"row {count}"
+                )
+            lines.append(_line(count, [getattr(row, name) for name in names]))
+            if len(lines) == _CHUNK:
+                yield "".join(lines).encode()
+                lines.clear()
+        if lines:
+            yield "".join(lines).encode()
+
+    try:
+        await connection.copy_to_table(
+            table, source=source(), columns=["n", *names], timeout=BULK_TIMEOUT
+        )
+    except Exception as error:
+        meaning = translated(error)
+        if meaning is error:
+            raise
+        raise meaning from error
+    return count
+
+
+def _line(number: int, values: list[object]) -> str:
+    cells = [r"\N" if value is None else _WRITERS[type(value)](value) for value in values]
+    return f"{number}\t" + "\t".join(cells) + "\n"
+
+
+async def _each(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[M]:
+    if isinstance(rows, AsyncIterable):
+        async for row in rows:
+            yield row
+    else:
+        for row in rows:
+            yield row

@@ -1,0 +1,72 @@
+"""What an error of the driver, the server or the socket means to the caller.
+
+A lost connection shows itself in many ways: as `InterfaceError`, as one of several PostgreSQL
+errors, as a socket error. Here each becomes the one error of ours that says what became
+of the work, with the original kept as its cause. What the caller cannot act on by type keeps
+its type.
+"""
+
+from typing import Final
+
+import asyncpg
+
+from quantdb.errors import (
+    CommitUnknown,
+    Conflict,
+    ConnectionLost,
+    Contention,
+    QuantDBError,
+    ReadOnly,
+    TransactionAborted,
+)
+
+__all__ = ["is_lost", "is_refused_by_abort", "translated"]
+
+# Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
+_LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
+_LOST_WORDS: Final = (
+    "connection is closed",
+    "connection was closed",
+    "connection has been closed",
+    "cannot switch to state",
+    "unexpected connection_lost",
+)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Tell whether *error* says that the connection to the server is gone."""
+    if isinstance(error, asyncpg.PostgresError):
+        state = error.sqlstate or ""
+        return state.startswith("08") or state in _LOST_STATES
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return any(word in str(error) for word in _LOST_WORDS)
+    return isinstance(error, ConnectionError | EOFError)
+
+
+def is_refused_by_abort(error: BaseException) -> bool:
+    """Tell whether the server refused a statement because its transaction had failed before."""
+    return isinstance(error, asyncpg.InFailedSQLTransactionError)
+
+
+def translated(error: Exception, *, committing: bool = False) -> Exception:
+    """Return what *error* means: an error of ours, or *error* itself.
+
+    Args:
+        error: What the driver raised.
+        committing: Whether COMMIT (or a statement that commits itself) was already sent.
+    """
+    if isinstance(error, QuantDBError):
+        return error
+    if is_lost(error):
+        if committing:
+            return CommitUnknown(f"the connection was lost during COMMIT: {error}")
+        return ConnectionLost(f"the connection was lost: {error}")
+    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+        return Contention(str(error))
+    if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
+        return Conflict(str(error), error.constraint_name or "")
+    if is_refused_by_abort(error):
+        return TransactionAborted(f"an error before this one has aborted the transaction: {error}")
+    if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+        return ReadOnly(str(error))
+    return error

@@ -1,0 +1,324 @@
+"""A pool of connections with limits on everything, over asyncpg's own.
+
+asyncpg's pool makes, checks and retires the connections. Here they get exact codecs, an answer
+when COMMIT was a ROLLBACK, a bounded wait, and a reset only after hands that could dirty a session.
+"""
+
+import asyncio
+from collections.abc import Generator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Final, Self
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from quantdb import exact
+from quantdb.config import PoolConfig
+from quantdb.errors import PoolTimeout, TransactionAborted
+
+__all__ = ["Pool", "create_pool"]
+
+_STATEMENTS_KEPT: Final = 100
+# RESET ALL leaves the role and temporary tables of whoever had the session before.
+_RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;"
+
+
+class PooledConnection(asyncpg.Connection):
+    """A connection of our pool."""
+
+    __slots__ = ("clean",)
+
+    tells_aborted_commit: Final = True
+
+    clean: bool
+    """Whether only repositories had it since the last reset; they leave nothing behind."""
+
+    def itself(self) -> object:
+        """Return the connection, also when asked through the wrapper that a borrower holds."""
+        return self
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        """Run a statement; a COMMIT that the server answers with ROLLBACK is an error."""
+        status = await super().execute(query, *args, timeout=timeout)
+        if status == "ROLLBACK" and query.lstrip()[:6].upper() == "COMMIT":
+            raise TransactionAborted(
+                "the block caught a database error and went on; "
+                "the server has rolled the transaction back"
+            )
+        return status
+
+
+class Lease:
+    """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
+
+    __slots__ = ("_clean", "_connection", "_pool", "_timeout")
+
+    def __init__(self, pool: "Pool", timeout: float | None, *, clean: bool) -> None:
+        self._pool = pool
+        self._timeout = timeout
+        self._clean = clean
+        self._connection: PoolConnectionProxy | None = None
+
+    async def __aenter__(self) -> PoolConnectionProxy:
+        self._connection = await self._pool.borrow(self._timeout, clean=self._clean)
+        return self._connection
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._pool.release(connection)
+
+    def __await__(self) -> Generator[object, None, PoolConnectionProxy]:
+        return self._pool.borrow(self._timeout, clean=self._clean).__await__()
+
+
+class Pool:
+    """Connections to one database, lent one at a time.
+
+    Made by `create_pool`; it has asyncpg's interface.
+
+    Attributes:
+        config: Its limits.
+    """
+
+    __slots__ = ("__weakref__", "_driver", "_waiting", "config")
+
+    def __init__(self, config: PoolConfig) -> None:
+        self.config: Final = config
+        self._driver: asyncpg.Pool | None = None
+        self._waiting = 0
+
+    def __repr__(self) -> str:
+        return f"Pool({self.config!r})"
+
+    def __await__(self) -> Generator[object, None, Self]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Self:
+        return await self._open()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def acquire(self, *, timeout: float | None = None) -> Lease:
+        """Borrow a connection, with ``async with`` or by ``await`` and `release`.
+
+        Args:
+            timeout: Seconds to wait for a free one; ``acquire_timeout`` if None.
+
+        Raises:
+            PoolTimeout: None became free in time.
+        """
+        return Lease(self, timeout, clean=False)
+
+    def lend(self) -> Lease:
+        """Borrow a connection for statements that leave nothing behind in the session."""
+        return Lease(self, None, clean=True)
+
+    async def borrow(self, timeout: float | None, *, clean: bool) -> PoolConnectionProxy:
+        """Return a connection; the one who gets it releases it."""
+        driver = self._opened()
+        limit = self.config.acquire_timeout if timeout is None else timeout
+        self._waiting += 1
+        try:
+            connection = await driver.acquire(timeout=limit)
+        except TimeoutError:
+            size, idle = driver.get_size(), driver.get_idle_size()
+            raise PoolTimeout(
+                f"no connection became free within {limit:g} s: {size} open of at most "
+                f"{self.config.max_size}, {size - idle} in use, {self._waiting} waiting",
+                size,
+                size - idle,
+                self._waiting,
+            ) from None
+        finally:
+            self._waiting -= 1
+        itself = getattr(connection, "itself")()  # noqa: B009 - the wrapper passes it on
+        assert isinstance(itself, PooledConnection)  # noqa: S101
+        itself.clean = clean
+        return connection
+
+    async def release(
+        self,
+        connection: PoolConnectionProxy,
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Give a connection back; its session is reset unless only repositories had it."""
+        limit = self.config.close_timeout if timeout is None else timeout
+        await self._opened().release(connection, timeout=limit)
+
+    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
+        """Run a statement on a pooled connection and return its status."""
+        async with self.acquire() as connection:
+            return await connection.execute(query, *args, timeout=timeout)
+
+    async def executemany(
+        self,
+        command: str,
+        args: Sequence[Sequence[object]],
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Run a statement for each row of arguments, all or nothing."""
+        async with self.acquire() as connection:
+            await connection.executemany(command, args, timeout=timeout)
+
+    async def fetch(
+        self,
+        query: str,
+        *args: object,
+        timeout: float | None = None,
+    ) -> list[asyncpg.Record]:
+        """Run a statement on a pooled connection and return its rows."""
+        async with self.acquire() as connection:
+            return await connection.fetch(query, *args, timeout=timeout)
+
+    async def fetchrow(
+        self,
+        query: str,
+        *args: object,
+        timeout: float | None = None,
+    ) -> asyncpg.Record | None:
+        """Run a statement on a pooled connection and return its first row."""
+        async with self.acquire() as connection:
+            return await connection.fetchrow(query, *args, timeout=timeout)
+
+    async def fetchval(self, query: str, *args: object, timeout: float | None = None) -> object:
+        """Run a statement on a pooled connection and return the first value of its first row."""
+        async with self.acquire() as connection:
+            value: object = await connection.fetchval(query, *args, timeout=timeout)
+            return value
+
+    def get_size(self) -> int:
+        """Return how many connections are open."""
+        return self._opened().get_size()
+
+    def get_idle_size(self) -> int:
+        """Return how many of them are free."""
+        return self._opened().get_idle_size()
+
+    def get_min_size(self) -> int:
+        """Return how many are kept open."""
+        return self._opened().get_min_size()
+
+    def get_max_size(self) -> int:
+        """Return how many there can be."""
+        return self.config.max_size
+
+    def is_closing(self) -> bool:
+        """Tell whether the pool is closed or being closed."""
+        return self._driver is None or self._driver.is_closing()
+
+    async def close(self) -> None:
+        """Wait for what is under way, no longer than ``close_timeout``, and close."""
+        driver = self._opened()
+        try:
+            async with asyncio.timeout(self.config.close_timeout):
+                await driver.close()
+        except TimeoutError:
+            driver.terminate()
+
+    def terminate(self) -> None:
+        """Close at once; work under way is lost."""
+        self._opened().terminate()
+
+    async def expire_connections(self) -> None:
+        """Have every connection replaced when it is next borrowed."""
+        await self._opened().expire_connections()
+
+    def _opened(self) -> asyncpg.Pool:
+        if self._driver is None:
+            raise asyncpg.InterfaceError("the pool is not open: await it, or use async with")
+        return self._driver
+
+    async def _open(self) -> Self:
+        config = self.config
+        target = config.target()
+        settings = {
+            "application_name": config.application_name,
+            "timezone": "UTC",
+            "datestyle": "ISO",
+        }
+        cached = config.statement_cache_size
+        if cached is None:
+            cached = 0 if target.pooled else _STATEMENTS_KEPT
+        driver = asyncpg.create_pool(
+            target.dsn,
+            min_size=0 if config.scale_to_zero else config.min_size,
+            max_size=config.max_size,
+            max_inactive_connection_lifetime=config.idle_lifetime,
+            connection_class=PooledConnection,
+            init=_prepare_session,
+            reset=_reset_session,
+            timeout=target.connect_timeout or config.connect_timeout,
+            command_timeout=config.command_timeout,
+            statement_cache_size=cached,
+            server_settings=settings,
+            ssl=target.tls,
+        )
+        await driver
+        self._driver = driver
+        return self
+
+
+def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
+    """Make a pool; ``await`` it, or use it with ``async with``.
+
+    Raises:
+        ConfigError: The DSN or a setting cannot work.
+    """
+    if isinstance(dsn_or_config, PoolConfig):
+        return Pool(dsn_or_config)
+    return Pool(PoolConfig(dsn_or_config))
+
+
+async def _reset_session(connection: asyncpg.Connection) -> None:
+    if not getattr(connection, "clean", False):
+        await connection.execute(f"{connection.get_reset_query()}\n{_RESET}")
+
+
+async def _prepare_session(connection: asyncpg.Connection) -> None:
+    """Have values travel as text, which is exact, complete and faster to read than binary."""
+    for name, encode, decode in (
+        ("numeric", _encode_numeric, Decimal),
+        ("timestamptz", _encode_instant, _decode_instant),
+        ("timestamp", _encode_naive, datetime.fromisoformat),
+        ("date", _encode_date, date.fromisoformat),
+    ):
+        await connection.set_type_codec(
+            name, schema="pg_catalog", encoder=encode, decoder=decode, format="text"
+        )
+
+
+def _encode_numeric(value: object) -> str:
+    return str(exact.numeric(value))
+
+
+def _encode_instant(value: object) -> str:
+    return exact.instant(value).isoformat()
+
+
+def _decode_instant(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def _encode_naive(value: object) -> str:
+    return exact.naive_datetime(value).isoformat()
+
+
+def _encode_date(value: object) -> str:
+    return exact.calendar_date(value).isoformat()

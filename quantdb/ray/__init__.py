@@ -1,0 +1,1 @@
+"""quantdb on Ray: pools in workers, ids that survive a retry."""

@@ -1,0 +1,245 @@
+"""Trades: what was executed, where, at what price."""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+from uuid import UUID
+
+import attrs
+
+from quantdb.errors import Ambiguous, Conflict, NotFound
+from quantdb.ingest import BULK_TIMEOUT, copy_models
+from quantdb.models import Ingest, Page, Position, Price, Trade
+from quantdb.paging import as_limit, opened, paged, sealed
+from quantdb.query import Query
+from quantdb.repo import Repo
+from quantdb.rows import trusted
+from quantdb.sqlfile import sql_folder
+from quantdb.transaction import bulk_scope, statement_scope
+
+__all__ = ["TradeRepo"]
+
+_SQL: Final = sql_folder() / "trades"
+_NAMED: Final = 10
+"""Conflicting rows that an error counts."""
+
+
+@attrs.frozen
+class _Refused:
+    """A staged row that is not stored as it was given."""
+
+    n: int
+    id: UUID
+    constraint_name: str
+    stored_id: UUID | None
+
+
+@attrs.frozen
+class _Vwap:
+    currency: str
+    vwap: Decimal
+
+
+_price: Final = trusted(Price)
+
+
+def _bar(*columns: object) -> tuple[Price, object]:
+    *values, currency = columns
+    return _price(*values), currency
+
+
+class TradeRepo(Repo):
+    """The trades of a database.
+
+    Times are instants; spans of time are half-open, ``[start, end)``. Lists are ordered by
+    (executed_at, id), oldest first, unless a method says otherwise.
+    """
+
+    __slots__ = ()
+
+    _bars = Query(_SQL / "bars.sql", _bar)
+    _between = Query(_SQL / "between.sql", Trade)
+    _conflicts = Query(_SQL / "conflicts.sql", _Refused)
+    _count = Query(_SQL / "count.sql", int)
+    _find_by_venue_id = Query(_SQL / "find_by_venue_id.sql", Trade)
+    _get = Query(_SQL / "get.sql", Trade)
+    _insert = Query(_SQL / "insert.sql", Trade)
+    _latest = Query(_SQL / "latest.sql", Trade)
+    _merge = Query(_SQL / "merge.sql")
+    _page = Query(_SQL / "page.sql", Trade)
+    _positions = Query(_SQL / "positions.sql", Position)
+    _stage = Query(_SQL / "stage.sql")
+    _stored = Query(_SQL / "stored.sql", Trade)
+    _unstage = Query(_SQL / "unstage.sql")
+    _vwap = Query(_SQL / "vwap.sql", _Vwap)
+
+    async def insert(self, trade: Trade) -> Trade:
+        """Store a trade and return it as stored; to insert it again changes nothing.
+
+        Raises:
+            Conflict: Another trade has its id (``trades_pkey``), or its venue, symbol and
+                venue_trade_id (``trades_venue_key``). The transaction stays usable.
+            InexactValue: The database changed a value; nothing is stored.
+        """
+        async with statement_scope(self.db) as connection:
+            try:
+                return await self._insert.store(connection, trade)
+            except NotFound:  # its id or its venue key is taken, perhaps by itself
+                holders = await self._stored.all(
+                    connection, trade.id, trade.venue, trade.symbol, trade.venue_trade_id
+                )
+            if trade in holders:
+                return trade
+            by_id = any(holder.id == trade.id for holder in holders)
+            key = f"id {trade.id}" if by_id else f"venue_trade_id {trade.venue_trade_id!r}"
+            raise Conflict(
+                f"another trade is stored under {key}",
+                "trades_pkey" if by_id else "trades_venue_key",
+            )
+
+    async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
+        """Store trades by COPY, all or none, in constant memory; to do it again changes nothing.
+
+        Raises:
+            Conflict: A trade is not the one that has its id or its venue key already, or that came
+                before it; ``row`` is its number, from 1. Nothing is stored.
+            InexactValue: A row is no `Trade`. Nothing is stored.
+        """
+        async with bulk_scope(self.db) as connection:
+            await self._stage.run(connection)
+            given = await copy_models(connection, "staged_trades", Trade, trades)
+            inserted = await self._merge.run(connection, timeout=BULK_TIMEOUT)
+            if inserted < given:
+                refused = await self._conflicts.all(connection, _NAMED, timeout=BULK_TIMEOUT)
+                if refused:
+                    raise _conflict(refused)
+            await self._unstage.run(connection)
+            return Ingest(inserted=inserted, existing=given - inserted)
+
+    async def get(self, id: UUID) -> Trade:  # noqa: A002 - the field's name
+        """Return the trade with that id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        return await self._get.one(self.db, id)
+
+    async def find(self, id: UUID) -> Trade | None:  # noqa: A002 - the field's name
+        """Return the trade with that id, or None."""
+        return await self._get.find(self.db, id)
+
+    async def find_by_venue_id(self, venue: str, symbol: str, venue_trade_id: str) -> Trade | None:
+        """Return the trade to which a venue gave that id, or None."""
+        return await self._find_by_venue_id.find(self.db, venue, symbol, venue_trade_id)
+
+    async def between(self, symbol: str, start: datetime, end: datetime) -> list[Trade]:
+        """Return the trades of a symbol in ``[start, end)``."""
+        return await self._between.all(self.db, symbol, start, end)
+
+    def stream(self, symbol: str, start: datetime, end: datetime) -> AsyncGenerator[Trade, None]:
+        """Iterate over the trades of a symbol in ``[start, end)``, in constant memory.
+
+        A connection is held until the iteration ends; whoever may leave it early closes it with
+        `contextlib.aclosing`.
+        """
+        return self._between.stream(self.db, symbol, start, end)
+
+    async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
+        """Return at most *limit* trades of a symbol that come after a cursor.
+
+        A trade that is inserted between two pages is on a later page if it comes after the cursor;
+        no trade is on two pages, and none that was there is missed.
+
+        Args:
+            symbol: The instrument.
+            limit: Most trades on the page, from 1.
+            after: ``next`` of the page before; None for the first page.
+        """
+        size = as_limit(limit)
+        at, last = None, None
+        if after is not None:
+            moment, key = opened(after, "trades", symbol, keys=2)
+            at, last = datetime.fromisoformat(moment), UUID(key)
+        rows = await self._page.all(self.db, symbol, at, last, size + 1)
+        return paged(
+            rows,
+            size,
+            lambda trade: sealed("trades", symbol, trade.executed_at.isoformat(), str(trade.id)),
+        )
+
+    async def latest(self, symbol: str, limit: int = 1) -> list[Trade]:
+        """Return the last *limit* trades of a symbol, newest first."""
+        return await self._latest.all(self.db, symbol, as_limit(limit))
+
+    async def count(self, symbol: str, start: datetime, end: datetime) -> int:
+        """Return how many trades of a symbol there are in ``[start, end)``."""
+        return await self._count.one(self.db, symbol, start, end)
+
+    async def vwap(self, symbol: str, start: datetime, end: datetime) -> Decimal | None:
+        """Return the volume-weighted average price of a symbol in ``[start, end)``.
+
+        Σ(price × quantity) / Σ quantity: the sums are exact, the one division is PostgreSQL's
+        numeric one, of at least 16 significant digits. None if there is no trade.
+
+        Raises:
+            Ambiguous: The trades are in several currencies.
+        """
+        averages = await self._vwap.all(self.db, symbol, start, end)
+        if len(averages) > 1:
+            raise _several(symbol, [average.currency for average in averages])
+        return averages[0].vwap if averages else None
+
+    async def bars(
+        self, symbol: str, interval: timedelta, start: datetime, end: datetime
+    ) -> list[Price]:
+        """Return bars made of the trades of a symbol in ``[start, end)``, oldest first.
+
+        They begin at *start* and every *interval* after it; one without trades is absent,
+        and the last ends early when *end* is not where a bar ends. Open and close are the first
+        and the last trade by (executed_at, id).
+
+        Raises:
+            Ambiguous: The trades are in several currencies.
+        """
+        bars = await self._bars.all(self.db, symbol, interval, start, end)
+        currencies = sorted({str(currency) for _price, currency in bars})
+        if len(currencies) > 1:
+            raise _several(symbol, currencies)
+        return [bar for bar, _currency in bars]
+
+    async def positions(
+        self,
+        at: datetime | None = None,
+        user_id: int | None = None,
+        strategy: str | None = None,
+    ) -> list[Position]:
+        """Return what the trades add up to, one position per symbol and currency, in that order.
+
+        Args:
+            at: Only trades executed at or before this instant.
+            user_id: Only trades of this user.
+            strategy: Only trades of this strategy.
+        """
+        return await self._positions.all(self.db, at, user_id, strategy)
+
+
+def _conflict(refused: list[_Refused]) -> Conflict:
+    first = refused[0]
+    others = len(refused) - 1
+    more = f"; and {others}{' or more' if len(refused) == _NAMED else ''} others" if others else ""
+    if first.constraint_name == "trades_pkey":
+        what = "another trade has that id"
+    elif first.stored_id is None:
+        what = "another row has its venue key"
+    else:
+        what = f"its venue, symbol and venue_trade_id are those of trade {first.stored_id}"
+    return Conflict(
+        f"row {first.n} (id {first.id}): {what}{more}; nothing was stored",
+        first.constraint_name,
+        first.n,
+    )
+
+
+def _several(symbol: str, currencies: list[str]) -> Ambiguous:
+    return Ambiguous(f"the trades of {symbol} are in several currencies: {', '.join(currencies)}")

@@ -1,0 +1,197 @@
+"""A pooled connection inside a transaction."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final, NoReturn
+
+import asyncpg
+
+from quantdb.database import Block, Connection, Database, Isolation, Pool, is_pool
+from quantdb.errors import ConfigError, PoolTimeout, TransactionAborted
+from quantdb.outcomes import is_lost, is_refused_by_abort, translated
+from quantdb.pool import Pool as OurPool
+
+__all__ = ["bulk_scope", "doom", "statement_scope", "transaction"]
+
+_ACQUIRE_TIMEOUT: Final = 10.0
+"""Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
+
+
+@asynccontextmanager
+async def transaction(
+    db: Database, *, isolation: Isolation | None = None, readonly: bool = False
+) -> AsyncGenerator[Connection, None]:
+    """Give a connection inside a transaction: the unit of work.
+
+    A pool lends a connection, waiting for one no longer than its ``acquire_timeout`` (10 s for a
+    plain asyncpg pool), and the block is a transaction of its own. A connection that is in a
+    transaction is joined: the block commits nothing, its owner does. A connection that is in none
+    gets one for the block.
+
+    Args:
+        db: A pool or a connection.
+        isolation: Of the new transaction; the server's default if None.
+        readonly: Whether the server is to refuse writes.
+
+    Raises:
+        PoolTimeout: No connection became free in time.
+        TransactionAborted: The block caught a database error and went on, so that the server
+            has rolled the whole transaction back.
+        ConnectionLost: The connection went before COMMIT was sent.
+        CommitUnknown: It went after COMMIT was sent.
+        Contention: A deadlock, or a serialization failure.
+        ConfigError: The joined transaction has another isolation, or is not read-only.
+    """
+    async with _scope(db, isolation, readonly=readonly, clean=False) as connection:
+        yield connection
+        if not getattr(connection, "tells_aborted_commit", False):
+            await _refuse_aborted(connection)
+
+
+def statement_scope(db: Database) -> AbstractAsyncContextManager[Connection]:
+    """Give what `transaction` gives, for statements of ours whose errors all get out.
+
+    They swallow no error, so the question whether one was is saved; and they leave nothing behind
+    in the session, so its reset is.
+    """
+    return _scope(db, None, readonly=False, clean=True)
+
+
+@asynccontextmanager
+async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
+    """Give what `statement_scope` gives, for a block of several statements: all or nothing.
+
+    In a transaction that is joined, a savepoint takes back what the block did before its error,
+    and the transaction stays usable.
+    """
+    async with statement_scope(db) as connection:
+        if is_pool(db):
+            yield connection
+            return
+        await connection.execute("SAVEPOINT quantdb_bulk")
+        try:
+            yield connection
+        except BaseException as error:
+            if not is_lost(error):
+                await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
+            raise
+        await connection.execute("RELEASE SAVEPOINT quantdb_bulk")
+
+
+async def doom(connection: Connection, why: str) -> None:
+    """Make the open transaction one that can only be rolled back.
+
+    For what the server accepted and we do not: whoever owns the transaction may catch our error
+    and commit, and must not succeed.
+    """
+    quoted = why.replace("'", "''")
+    with suppress(asyncpg.RaiseError):
+        await connection.execute(f"DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$")
+
+
+@asynccontextmanager
+async def _scope(
+    db: Database, isolation: Isolation | None, *, readonly: bool, clean: bool
+) -> AsyncGenerator[Connection, None]:
+    if is_pool(db):
+        async with (
+            _lent(db, clean=clean) as connection,
+            _begun(connection, isolation, readonly=readonly),
+        ):
+            yield connection
+    elif db.is_in_transaction():
+        if isolation is not None or readonly:
+            await _refuse_other(db, isolation, readonly=readonly)
+        try:
+            yield db
+        except Exception as error:
+            _fail(error)
+    else:
+        async with _begun(db, isolation, readonly=readonly):
+            yield db
+
+
+def _fail(error: Exception, *, committing: bool = False) -> NoReturn:
+    """Raise what *error* means to the caller, with *error* as its cause."""
+    meaning = translated(error, committing=committing)
+    if meaning is error:
+        raise error
+    raise meaning from error
+
+
+@asynccontextmanager
+async def _lent(pool: Pool, *, clean: bool) -> AsyncGenerator[Connection, None]:
+    lease: AbstractAsyncContextManager[Connection]
+    if isinstance(pool, OurPool):
+        lease = pool.lend() if clean else pool.acquire()
+    else:
+        lease = pool.acquire(timeout=_ACQUIRE_TIMEOUT)
+    try:
+        connection = await lease.__aenter__()
+    except PoolTimeout:
+        raise
+    except TimeoutError:
+        raise PoolTimeout(f"no connection became free within {_ACQUIRE_TIMEOUT:g} s") from None
+    except Exception as error:
+        _fail(error)
+    try:
+        yield connection
+    finally:
+        await lease.__aexit__(None, None, None)
+
+
+@asynccontextmanager
+async def _begun(
+    connection: Connection, isolation: Isolation | None, *, readonly: bool
+) -> AsyncGenerator[None, None]:
+    block = connection.transaction(isolation=isolation, readonly=readonly)
+    try:
+        await block.start()
+    except Exception as error:
+        _fail(error)
+    try:
+        yield
+    except BaseException as error:
+        await _rolled_back(block, error)
+        if isinstance(error, Exception):
+            _fail(error)
+        raise
+    try:
+        await block.commit()
+    except Exception as error:
+        _fail(error, committing=True)
+
+
+async def _rolled_back(block: Block, error: BaseException) -> None:
+    """Roll back after *error*; a connection that is gone has been rolled back by the server."""
+    if is_lost(error):
+        return
+    try:
+        await block.rollback()
+    except Exception as second:
+        if not is_lost(second):
+            error.add_note(f"and the rollback failed: {second}")
+
+
+async def _refuse_aborted(connection: Connection) -> None:
+    """Raise TransactionAborted if the server will answer COMMIT with ROLLBACK."""
+    try:
+        await connection.execute("SELECT 1")
+    except Exception as error:
+        if not is_refused_by_abort(error):
+            raise
+        raise TransactionAborted(
+            "the block caught a database error and went on; "
+            "the server has rolled the transaction back"
+        ) from error
+
+
+async def _refuse_other(
+    connection: Connection, isolation: Isolation | None, *, readonly: bool
+) -> None:
+    if isolation is not None:
+        current = await connection.fetchval("SHOW transaction_isolation")
+        if current != isolation.replace("_", " "):
+            raise ConfigError(f"the transaction that is open is {current}, not {isolation}")
+    if readonly and await connection.fetchval("SHOW transaction_read_only") != "on":
+        raise ConfigError("the transaction that is open is not read-only")

@@ -1,0 +1,27 @@
+-- name: gaps :many
+-- The longest spans [start, end) within [$3, $4) that no bar covers, by start.
+-- $1 symbol, $2 interval, $3 start, $4 end
+-- index: prices_pkey
+SELECT g.start, g."end"
+FROM (
+    -- From the end of the bar before, or from $3, to the start of each bar, and to $4. Zone UTC: a day is 24 hours.
+    SELECT
+        greatest(
+            (lag(b.start) OVER (ORDER BY b.start) AT TIME ZONE 'UTC' + $2::interval) AT TIME ZONE 'UTC',
+            $3::timestamptz
+        ) AS start,
+        b.start AS "end"
+    FROM (
+        SELECT start
+        FROM prices
+        WHERE
+            symbol = $1
+            AND interval = $2
+            AND start > ($3::timestamptz AT TIME ZONE 'UTC' - $2::interval) AT TIME ZONE 'UTC'
+            AND start < $4
+        UNION ALL
+        SELECT $4::timestamptz
+    ) AS b
+) AS g
+WHERE g.start < g."end"
+ORDER BY g."end";

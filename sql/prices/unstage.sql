@@ -1,0 +1,3 @@
+-- name: unstage :exec
+-- Drops what stage made.
+DROP TABLE staged_prices;

@@ -1,0 +1,40 @@
+-- name: positions :many
+-- What was bought and sold up to and with $1 (NULL: until now and later), of one user and one strategy or (NULL) of all:
+-- one row per symbol and currency, by symbol, then currency. quantity is net; the sums are exact and never NULL.
+-- Three branches, of which one runs, so that a prepared statement finds the index of the filter that is given.
+-- $1 at, $2 user_id, $3 strategy
+-- index: trades_user_time
+-- index: trades_strategy_time
+SELECT
+    t.symbol,
+    t.currency,
+    sum(CASE t.side WHEN 'buy' THEN t.quantity ELSE -t.quantity END) AS quantity,
+    sum(CASE t.side WHEN 'buy' THEN t.quantity ELSE 0 END) AS bought,
+    sum(CASE t.side WHEN 'sell' THEN t.quantity ELSE 0 END) AS sold,
+    sum(CASE t.side WHEN 'buy' THEN t.quantity * t.price ELSE 0 END) AS bought_notional,
+    sum(CASE t.side WHEN 'sell' THEN t.quantity * t.price ELSE 0 END) AS sold_notional,
+    sum(t.fee) AS fees
+FROM (
+    SELECT a.symbol, a.side, a.quantity, a.price, a.fee, a.currency
+    FROM trades AS a
+    WHERE
+        a.user_id = $2
+        AND ($3::text IS NULL OR a.strategy = $3)
+        AND a.executed_at <= coalesce($1::timestamptz, timestamptz 'infinity')
+    UNION ALL
+    SELECT b.symbol, b.side, b.quantity, b.price, b.fee, b.currency
+    FROM trades AS b
+    WHERE
+        $2::bigint IS NULL
+        AND b.strategy = $3
+        AND b.executed_at <= coalesce($1::timestamptz, timestamptz 'infinity')
+    UNION ALL
+    SELECT c.symbol, c.side, c.quantity, c.price, c.fee, c.currency
+    FROM trades AS c
+    WHERE
+        $2::bigint IS NULL
+        AND $3::text IS NULL
+        AND c.executed_at <= coalesce($1::timestamptz, timestamptz 'infinity')
+) AS t
+GROUP BY t.symbol, t.currency
+ORDER BY t.symbol, t.currency;

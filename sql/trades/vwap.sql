@@ -1,0 +1,11 @@
+-- name: vwap :many
+-- The volume-weighted average price of a symbol in [start, end), one row per currency, by currency.
+-- The sums are exact. The one division gives at least 16 significant digits, and at least as many decimals as the longest
+-- price and quantity have together, so trades at one price have exactly that average.
+-- $1 symbol, $2 start, $3 end
+-- index: trades_symbol_time
+SELECT currency, sum(price * quantity) / sum(quantity) AS vwap
+FROM trades
+WHERE symbol = $1 AND executed_at >= $2 AND executed_at < $3
+GROUP BY currency
+ORDER BY currency;
