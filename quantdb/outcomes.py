@@ -6,6 +6,7 @@ of the work, with the original kept as its cause. What the caller cannot act on 
 its type.
 """
 
+import re
 from typing import Final
 
 import asyncpg
@@ -15,6 +16,7 @@ from quantdb.errors import (
     Conflict,
     ConnectionLost,
     Contention,
+    InexactValue,
     QuantDBError,
     ReadOnly,
     TransactionAborted,
@@ -24,6 +26,7 @@ __all__ = ["is_lost", "is_refused_by_abort", "translated"]
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
 _LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
+_ARGUMENT: Final = re.compile(r"invalid input for query argument (\$\d+)")
 _LOST_WORDS: Final = (
     "connection is closed",
     "connection was closed",
@@ -65,6 +68,8 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
         return Contention(str(error))
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
         return Conflict(str(error), error.constraint_name or "")
+    if isinstance(error, asyncpg.DataError) and (refused := _ARGUMENT.match(str(error))):
+        return InexactValue(str(error), refused[1])  # by the driver, before anything was sent
     if is_refused_by_abort(error):
         return TransactionAborted(f"an error before this one has aborted the transaction: {error}")
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):

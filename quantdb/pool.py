@@ -5,6 +5,7 @@ when COMMIT was a ROLLBACK, a bounded wait, and a reset only after hands that co
 """
 
 import asyncio
+import logging
 from collections.abc import Generator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -19,6 +20,8 @@ from quantdb.config import PoolConfig
 from quantdb.errors import PoolTimeout, TransactionAborted
 
 __all__ = ["Pool", "create_pool"]
+
+_log: Final = logging.getLogger(__name__)
 
 _STATEMENTS_KEPT: Final = 100
 # RESET ALL leaves the role and temporary tables of whoever had the session before.
@@ -156,9 +159,16 @@ class Pool:
         *,
         timeout: float | None = None,
     ) -> None:
-        """Give a connection back; its session is reset unless only repositories had it."""
+        """Give a connection back; its session is reset unless only repositories had it.
+
+        One that cannot be reset is closed, and that is no concern of the one who gives it back:
+        what was committed is committed.
+        """
         limit = self.config.close_timeout if timeout is None else timeout
-        await self._opened().release(connection, timeout=limit)
+        try:
+            await self._opened().release(connection, timeout=limit)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            _log.warning("a connection could not be reset and was closed: %s", error)
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """Run a statement on a pooled connection and return its status."""

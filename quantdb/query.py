@@ -13,7 +13,7 @@ from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
 from quantdb.outcomes import translated
 from quantdb.rows import Builder, builder
-from quantdb.transaction import doom, statement_scope
+from quantdb.transaction import doom, single_scope, statement_scope
 
 __all__ = ["Query"]
 
@@ -122,18 +122,18 @@ class Query(Generic[R]):
             InexactValue: An argument would not be stored or compared as it is; nothing was sent.
             ShapeMismatch: The columns are not what the row type takes.
         """
-        async with statement_scope(db) as connection:
+        async with single_scope(db) as connection:
             return self._only(await self._rows(connection, args, timeout))
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
-        async with statement_scope(db) as connection:
+        async with single_scope(db) as connection:
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
-        async with statement_scope(db) as connection:
+        async with single_scope(db) as connection:
             return await self._rows(connection, args, timeout)
 
     async def stream(
@@ -157,7 +157,7 @@ class Query(Generic[R]):
 
     async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
         """Run the statement and return how many rows it touched."""
-        async with statement_scope(db) as connection:
+        async with single_scope(db) as connection:
             sent = await self._admitted(connection, args)
             try:
                 status = await connection.execute(self.file.text, *sent, timeout=timeout)

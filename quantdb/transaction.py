@@ -7,11 +7,17 @@ from typing import Final, NoReturn
 import asyncpg
 
 from quantdb.database import Block, Connection, Database, Isolation, Pool, is_pool
-from quantdb.errors import ConfigError, PoolTimeout, TransactionAborted
+from quantdb.errors import (
+    CommitUnknown,
+    ConfigError,
+    ConnectionLost,
+    PoolTimeout,
+    TransactionAborted,
+)
 from quantdb.outcomes import is_lost, is_refused_by_abort, translated
 from quantdb.pool import Pool as OurPool
 
-__all__ = ["bulk_scope", "doom", "statement_scope", "transaction"]
+__all__ = ["bulk_scope", "doom", "single_scope", "statement_scope", "transaction"]
 
 _ACQUIRE_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
@@ -55,6 +61,26 @@ def statement_scope(db: Database) -> AbstractAsyncContextManager[Connection]:
     in the session, so its reset is.
     """
     return _scope(db, None, readonly=False, clean=True)
+
+
+@asynccontextmanager
+async def single_scope(db: Database) -> AsyncGenerator[Connection, None]:
+    """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
+
+    With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
+    commits itself, so a connection that is lost meanwhile leaves the outcome unknown.
+    """
+    if isinstance(db, OurPool) and db.config.transactions == "statement":
+        async with _lent(db, clean=True) as connection:
+            try:
+                yield connection
+            except ConnectionLost as error:
+                raise CommitUnknown(error.message) from error.__cause__
+            except Exception as error:
+                _fail(error, committing=True)
+    else:
+        async with statement_scope(db) as connection:
+            yield connection
 
 
 @asynccontextmanager
@@ -137,7 +163,9 @@ async def _lent(pool: Pool, *, clean: bool) -> AsyncGenerator[Connection, None]:
     try:
         yield connection
     finally:
-        await lease.__aexit__(None, None, None)
+        # The driver closes a connection that it cannot reset; what was committed stays so.
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await lease.__aexit__(None, None, None)
 
 
 @asynccontextmanager

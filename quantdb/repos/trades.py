@@ -8,7 +8,7 @@ from uuid import UUID
 
 import attrs
 
-from quantdb.errors import Ambiguous, Conflict, NotFound
+from quantdb.errors import Ambiguous, Conflict, Contention, NotFound
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
 from quantdb.paging import as_limit, opened, paged, sealed
@@ -81,6 +81,7 @@ class TradeRepo(Repo):
             Conflict: Another trade has its id (``trades_pkey``), or its venue, symbol and
                 venue_trade_id (``trades_venue_key``). The transaction stays usable.
             InexactValue: The database changed a value; nothing is stored.
+            Contention: The trade that held its key was deleted meanwhile.
         """
         async with statement_scope(self.db) as connection:
             try:
@@ -91,6 +92,8 @@ class TradeRepo(Repo):
                 )
             if trade in holders:
                 return trade
+            if not holders:
+                raise Contention(f"the trade that held the key of {trade.id} was just deleted")
             by_id = any(holder.id == trade.id for holder in holders)
             key = f"id {trade.id}" if by_id else f"venue_trade_id {trade.venue_trade_id!r}"
             raise Conflict(

@@ -1,5 +1,5 @@
 -- name: conflicts :many
--- The first $1 staged bars, by n, that share their key with an earlier one, first_n, but not all of its values.
+-- The first $1 staged bars, by n, that have the key of an earlier one, first_n, but other values.
 -- $1 limit
 SELECT s.n, s.symbol, s.interval, s.start, s.first_n
 FROM (

@@ -1,13 +1,15 @@
 -- name: gaps :many
--- The longest spans [start, end) within [$3, $4) that no bar covers, by start.
+-- The spans of [$3, $4) that no bar covers, each as long as can be, by start.
 -- $1 symbol, $2 interval, $3 start, $4 end
 -- index: prices_pkey
 SELECT g.start, g."end"
 FROM (
-    -- From the end of the bar before, or from $3, to the start of each bar, and to $4. Zone UTC: a day is 24 hours.
+    -- From the end of the bar before, or from $3, to the start of each bar, and to $4.
+    -- In zone UTC, where a day is 24 hours.
     SELECT
         greatest(
-            (lag(b.start) OVER (ORDER BY b.start) AT TIME ZONE 'UTC' + $2::interval) AT TIME ZONE 'UTC',
+            (lag(b.start) OVER (ORDER BY b.start) AT TIME ZONE 'UTC' + $2::interval)
+                AT TIME ZONE 'UTC',
             $3::timestamptz
         ) AS start,
         b.start AS "end"

@@ -1,5 +1,6 @@
 -- name: latest :many
--- The last bar of each of the symbols, by symbol; a symbol without bars is absent, one that is named twice comes once.
+-- The last bar of each of the symbols, by symbol; one without bars is absent, one that is named
+-- twice comes once.
 -- $1 symbols, $2 interval
 -- index: prices_pkey
 SELECT p.symbol, p.interval, p.start, p.open, p.high, p.low, p.close, p.volume

@@ -1,10 +1,12 @@
 -- name: merge :one
--- How many staged bars were new and how many replaced a bar of other values; a bar that is stored already is not touched.
--- Of bars that are staged under one key the first counts. In order of the key, so that two merges cannot deadlock.
+-- Stores the staged bars; says how many were new and how many replaced a bar of other values. One
+-- that is stored already stays as it is; of those staged under one key, the first by n counts.
+-- In order of the key, so that two merges cannot deadlock.
 -- index: prices_pkey
 WITH merged AS (
     INSERT INTO prices AS p (symbol, interval, start, open, high, low, close, volume)
-    SELECT DISTINCT ON (symbol, interval, start) symbol, interval, start, open, high, low, close, volume
+    SELECT DISTINCT ON (symbol, interval, start)
+        symbol, interval, start, open, high, low, close, volume
     FROM staged_prices
     ORDER BY symbol, interval, start, n
     ON CONFLICT (symbol, interval, start) DO UPDATE
@@ -15,9 +17,11 @@ WITH merged AS (
         close = excluded.close,
         volume = excluded.volume
     WHERE
-        (p.open, p.high, p.low, p.close, p.volume)
-        IS DISTINCT FROM (excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume)
-    -- A new row has never been locked, an updated one by ON CONFLICT itself: its xmax is this transaction.
+        (p.open, p.high, p.low, p.close, p.volume) IS DISTINCT FROM (
+            excluded.open, excluded.high, excluded.low, excluded.close, excluded.volume
+        )
+    -- ON CONFLICT locks the row before it updates it, and the new version keeps the lock in xmax;
+    -- a row that is inserted has none.
     RETURNING (p.xmax = 0) AS is_new
 )
 SELECT

@@ -1,6 +1,6 @@
 -- name: stage :exec
--- Makes the table that a bulk write is copied into; n is the row's number in the input, from 1.
--- It goes with the transaction; a further bulk write in the same transaction needs unstage first.
+-- Makes the table that a bulk write is copied into; n is the number of the row, from 1.
+-- It ends with the transaction; before another bulk write in the same transaction, unstage.
 CREATE TEMPORARY TABLE staged_prices (
     n bigint NOT NULL,
     symbol text COLLATE "C" NOT NULL,

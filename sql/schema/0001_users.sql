@@ -15,7 +15,8 @@ CREATE TABLE users (
     -- Python's date and datetime end at the years 1 and 9999 and know no infinity.
     CONSTRAINT users_born_in_range CHECK (born BETWEEN date '0001-01-01' AND date '9999-12-31'),
     CONSTRAINT users_created_at_in_range CHECK (
-        created_at BETWEEN timestamptz '0001-01-01 00:00:00+00' AND timestamptz '9999-12-31 23:59:59.999999+00'
+        created_at BETWEEN timestamptz '0001-01-01 00:00:00+00'
+        AND timestamptz '9999-12-31 23:59:59.999999+00'
     )
 );
 
@@ -27,5 +28,5 @@ COMMENT ON COLUMN users.name IS 'Not blank; need not be unique.';
 COMMENT ON COLUMN users.email IS 'Unique without regard to case; NULL when unknown.';
 COMMENT ON COLUMN users.born IS 'Date of birth; NULL when unknown.';
 COMMENT ON COLUMN users.active IS 'False once the user was deactivated.';
-COMMENT ON COLUMN users.version IS 'From 1, one more at every change: a change names the version that it was made from.';
+COMMENT ON COLUMN users.version IS 'From 1, one more at every change; a change names the last.';
 COMMENT ON COLUMN users.created_at IS 'Start of the transaction that stored the user.';

@@ -13,25 +13,32 @@ CREATE TABLE prices (
     CONSTRAINT prices_symbol_not_empty CHECK (symbol <> ''),
     -- Days are 24 hours; a month has no length.
     CONSTRAINT prices_interval_positive CHECK (
-        interval > interval '0' AND extract(year FROM interval) = 0 AND extract(month FROM interval) = 0
+        interval > interval '0'
+        AND extract(year FROM interval) = 0
+        AND extract(month FROM interval) = 0
     ),
     -- Both ends of the bar lie within Python's years 1 to 9999.
     CONSTRAINT prices_times_in_range CHECK (
         CASE
-            WHEN start BETWEEN timestamptz '0001-01-01 00:00:00+00' AND timestamptz '9999-12-31 23:59:59.999999+00'
+            WHEN start BETWEEN timestamptz '0001-01-01 00:00:00+00'
+                AND timestamptz '9999-12-31 23:59:59.999999+00'
             THEN interval <= timestamp '9999-12-31 23:59:59.999999' - (start AT TIME ZONE 'UTC')
             ELSE false
         END
     ),
-    CONSTRAINT prices_low_to_high CHECK (low <= open AND low <= close AND open <= high AND close <= high),
+    CONSTRAINT prices_low_to_high CHECK (
+        low <= open AND low <= close AND open <= high AND close <= high
+    ),
     -- In numeric's order NaN stands above Infinity: "< Infinity" refuses both.
-    CONSTRAINT prices_low_high_finite CHECK (low > numeric '-Infinity' AND high < numeric 'Infinity'),
+    CONSTRAINT prices_low_high_finite CHECK (
+        low > numeric '-Infinity' AND high < numeric 'Infinity'
+    ),
     CONSTRAINT prices_volume_not_negative CHECK (volume >= 0 AND volume < numeric 'Infinity')
 );
 
 COMMENT ON TABLE prices IS 'Price bars, each over [start, start + interval).';
 COMMENT ON COLUMN prices.symbol IS 'What is priced.';
-COMMENT ON COLUMN prices.interval IS 'Length of the bar: an exact duration, days being 24 hours, without months.';
+COMMENT ON COLUMN prices.interval IS 'Length of the bar; a day is 24 hours, months are refused.';
 COMMENT ON COLUMN prices.start IS 'First instant of the bar.';
 COMMENT ON COLUMN prices.open IS 'First price; may be negative.';
 COMMENT ON COLUMN prices.high IS 'Highest price.';

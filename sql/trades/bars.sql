@@ -1,6 +1,7 @@
 -- name: bars :many
--- Price bars made of the trades of a symbol in [start, end), by start, then currency; the grid of bars begins at $3, a bar
--- without trades is absent. Open and close are the first and the last trade by executed_at, then id.
+-- Price bars made of the trades of a symbol in [start, end), by start, then currency. The grid
+-- begins at $3; a bar without trades is absent. Open and close are the first and the last trade by
+-- executed_at, then id.
 -- $1 symbol, $2 interval (without months), $3 start, $4 end
 -- index: trades_symbol_time
 SELECT

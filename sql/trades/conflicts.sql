@@ -1,8 +1,9 @@
 -- name: conflicts :many
--- After merge: the first $1 staged trades, by n, that are not stored as staged, in every column and by value.
--- constraint_name is the key, stored_id the trade that holds it, NULL when no trade does (deleted meanwhile).
+-- After merge: the first $1 staged trades, by n, that are not stored as they were staged, every
+-- column compared by value. constraint_name is the key that another trade holds, stored_id that
+-- trade; NULL when it is not to be seen (deleted meanwhile).
 -- $1 limit
--- index: trades_venue_key
+-- All are joined at once, by id; only those $1 are looked up by trades_venue_key.
 SELECT
     d.n,
     d.id,
@@ -25,5 +26,8 @@ FROM (
     LIMIT $1::bigint
 ) AS d
 LEFT JOIN trades AS v
-    ON NOT d.id_is_stored AND v.venue = d.venue AND v.symbol = d.symbol AND v.venue_trade_id = d.venue_trade_id
+    ON NOT d.id_is_stored
+    AND v.venue = d.venue
+    AND v.symbol = d.symbol
+    AND v.venue_trade_id = d.venue_trade_id
 ORDER BY d.n;

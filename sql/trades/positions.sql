@@ -1,8 +1,9 @@
 -- name: positions :many
--- What was bought and sold up to and with $1 (NULL: until now and later), of one user and one strategy or (NULL) of all:
--- one row per symbol and currency, by symbol, then currency. quantity is net; the sums are exact and never NULL.
--- Three branches, of which one runs, so that a prepared statement finds the index of the filter that is given.
--- $1 at, $2 user_id, $3 strategy
+-- What was bought and sold until $1, inclusive: a row per symbol and currency, by symbol, then
+-- currency. quantity is bought less sold; the sums are exact and never NULL.
+-- $1 at, $2 user_id, $3 strategy; NULL is no limit.
+-- One of three branches runs, so that a plan for all arguments still finds the index of the filter
+-- that is given; without one every trade is read.
 -- index: trades_user_time
 -- index: trades_strategy_time
 SELECT

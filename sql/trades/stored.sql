@@ -3,7 +3,9 @@
 -- $1 id, $2 venue, $3 symbol, $4 venue_trade_id (NULL: by id alone)
 -- index: trades_pkey
 -- index: trades_venue_key
-SELECT symbol, side, quantity, price, executed_at, venue, venue_trade_id, user_id, strategy, fee, currency, id
+SELECT
+    symbol, side, quantity, price, executed_at, venue,
+    venue_trade_id, user_id, strategy, fee, currency, id
 FROM trades
 WHERE id = $1 OR (venue = $2 AND symbol = $3 AND venue_trade_id = $4)
 ORDER BY id;

@@ -1,7 +1,7 @@
 -- name: vwap :many
--- The volume-weighted average price of a symbol in [start, end), one row per currency, by currency.
--- The sums are exact. The one division gives at least 16 significant digits, and at least as many decimals as the longest
--- price and quantity have together, so trades at one price have exactly that average.
+-- The volume-weighted average price of a symbol in [start, end): a row per currency, by currency.
+-- The sums are exact. The one division gives at least 16 significant digits, and at least the
+-- decimals of price × quantity, so that trades at one price have exactly that average.
 -- $1 symbol, $2 start, $3 end
 -- index: trades_symbol_time
 SELECT currency, sum(price * quantity) / sum(quantity) AS vwap
