@@ -46,7 +46,7 @@ lint: $(STAMPS)/lint
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/sqlc compile
 
 format: $(STAMPS)/lint

@@ -32,7 +32,7 @@ package = types.ModuleType("quantdb")
 package.__path__ = [sys.argv[1]]
 sys.modules["quantdb"] = package
 from quantdb._embedded_keeper import main
-main(sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+main(sys.argv[2])
 """
 
 
@@ -156,16 +156,20 @@ def _start(folder: Path, spec: Mapping[str, str], lock: int) -> Claim:
     log.touch(mode=0o600)
     ours, its = socket.socketpair()
     with its, log.open("ab") as output:
-        descriptors = (its.fileno(), lock)
-        package = str(Path(__file__).parent)
         # It gets no terminal and no descriptors but these, and it is not our child for long.
         subprocess.run(  # noqa: S603 - the program is our own
-            [sys.executable, "-I", "-S", "-c", _KEEPER, package, json.dumps(spec)]
-            + [str(descriptor) for descriptor in descriptors],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
+            [
+                sys.executable,
+                "-I",
+                "-S",
+                "-c",
+                _KEEPER,
+                str(Path(__file__).parent),
+                json.dumps(spec),
+            ],
+            stdin=lock,
+            stdout=its.fileno(),
             stderr=output,
-            pass_fds=descriptors,
             start_new_session=True,
             check=False,
         )

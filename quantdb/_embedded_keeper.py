@@ -122,31 +122,35 @@ def _signals() -> socket.socket:
     return reader
 
 
-def main(spec: str, connection: int, lock: int) -> None:
+def main(spec: str) -> None:
     """Keep one server.
+
+    The standard input is the lock on the folder, the output the connection of the first holder,
+    the standard error the log.
 
     Args:
         spec: What `quantdb.embedded` wants, in JSON.
-        connection: The descriptor of the first holder's connection.
-        lock: The descriptor of the lock on the folder, which is locked.
     """
     # A child of init: the first holder need not wait for it, and may end before it.
     if os.fork():
         os._exit(0)
     os.umask(0o077)
-    first = socket.socket(fileno=connection)
+    lock, first = os.dup(0), socket.socket(fileno=os.dup(1))
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.dup2(2, 1)
     wanted: dict[str, str] = json.loads(spec)
     os.chdir(wanted["folder"])
     try:
         server = Server(wanted)
-        keeper = _Keeper(server, first)
     except (Failure, OSError) as error:
         _tell(first, {"error": str(error)})
         return
+    keeper = _Keeper(server, first)
     try:
         keeper.serve()
     finally:
         server.end()
-        # For the case that a fork of the first holder has the descriptor too.
+        # Somebody who was forked off the first holder may have the descriptor, too.
         fcntl.flock(lock, fcntl.LOCK_UN)
         keeper.dismiss(last="yes", keeper=str(os.getpid()))

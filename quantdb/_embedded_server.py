@@ -295,4 +295,4 @@ def _said(since: int) -> str:
     """Return the end of what was logged from *since* on."""
     with _LOG.open("rb") as log:
         log.seek(since)
-        return log.read()[-4000:].decode(errors="replace").strip()
+        return "\n".join(log.read().decode(errors="replace").splitlines()[-20:])

@@ -1,6 +1,7 @@
 """PoolConfig: where the database is and how it may be used; no connection is made here."""
 
 import ssl
+from collections.abc import Iterable
 from functools import cache
 from ipaddress import ip_address
 from typing import Final, Literal, TypeVar
@@ -8,6 +9,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 
 import attrs
 
+from quantdb.codecs import Codec
 from quantdb.errors import ConfigError
 
 __all__ = ["PoolConfig", "Target", "redacted"]
@@ -67,6 +69,7 @@ class Target:
         pooled: Whether a PgBouncer stands before the server.
         connect_timeout: Seconds, if the DSN names them.
         hosts: What is connected to, for messages.
+        local: Whether every host is this machine.
     """
 
     dsn: str = attrs.field(repr=redacted)
@@ -74,6 +77,7 @@ class Target:
     pooled: bool
     connect_timeout: float | None
     hosts: str
+    local: bool
 
 
 def _positive(_config: object, field: "attrs.Attribute[float]", value: object) -> None:
@@ -86,6 +90,10 @@ def _count(_config: object, field: "attrs.Attribute[N]", value: N) -> None:
         return
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigError(f"{field.name} must be a whole number, zero or more: {value!r}")
+
+
+def _as_codecs(codecs: Iterable[Codec]) -> tuple[Codec, ...]:
+    return tuple(codecs)
 
 
 @attrs.frozen
@@ -109,6 +117,7 @@ class PoolConfig:
         scale_to_zero: Keep no connection open, so that a serverless compute can sleep.
         transactions: ``"explicit"`` is BEGIN and COMMIT around every method; ``"statement"`` leaves
             a method that is one statement to the transaction that PostgreSQL gives it.
+        codecs: Codecs of your own, which stand in for the strict ones; see `Codec`.
 
     Raises:
         ConfigError: A setting that cannot work.
@@ -127,6 +136,7 @@ class PoolConfig:
     statement_cache_size: int | None = attrs.field(default=None, validator=_count)
     scale_to_zero: bool = False
     transactions: Literal["explicit", "statement"] = "explicit"
+    codecs: tuple[Codec, ...] = attrs.field(default=(), converter=_as_codecs)
 
     def __attrs_post_init__(self) -> None:
         if self.max_size < 1 or self.min_size > self.max_size:
@@ -172,6 +182,7 @@ class PoolConfig:
             pooled=_is_pooled(hosts) if self.pooled is None else self.pooled,
             connect_timeout=_seconds(query.get("connect_timeout")),
             hosts=", ".join(f"{host}:{port}" if port else host for host, port in hosts),
+            local=all(_is_local(host) for host, _port in hosts),
         )
 
 

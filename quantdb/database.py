@@ -34,11 +34,21 @@ class Row(Protocol):
 
 
 class ColumnType(Protocol):
-    """The type of a parameter or a column, by its name in the catalogue."""
+    """The type of a parameter or a column, as the catalogue has it."""
+
+    @property
+    def oid(self) -> int:
+        """Its number."""
+        ...
 
     @property
     def name(self) -> str:
-        """Its name (``"numeric"``)."""
+        """Its name (``"numeric"``, ``"numeric[]"``)."""
+        ...
+
+    @property
+    def schema(self) -> str:
+        """Its schema."""
         ...
 
 

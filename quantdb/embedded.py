@@ -39,6 +39,8 @@ if sys.platform != "win32":
 
 __all__ = ["EmbeddedPostgres"]
 
+# One may be killed before it has answered; a second one is no accident.
+_MOST_KEEPERS: Final = 2
 # The keeper finds the server by these.
 _RESERVED: Final = frozenset(
     {
@@ -164,9 +166,11 @@ class EmbeddedPostgres:
         Args:
             mode: As for `stop`.
         """
-        facts = self._entered()[0].ask(f"restart {mode}")
+        claim, _facts = self._entered()
+        facts = claim.ask(f"restart {mode}")
         if facts is None:
             # The keeper was killed, and the server with it.
+            claim.leave()
             self._claim, facts = self._join()
         self._facts = facts
 
@@ -178,6 +182,7 @@ class EmbeddedPostgres:
     def _join(self) -> tuple[Claim, dict[str, str]]:
         """Claim the server of the folder, started if need be."""
         until = time.monotonic() + SECONDS
+        lost = 0
         while time.monotonic() < until:
             prepare(self._folder)
             claim = connect(self._folder) or start(self._folder, self._spec())
@@ -191,9 +196,11 @@ class EmbeddedPostgres:
                     claim.leave()
                     raise
                 claim.leave()
-                if claim.is_first:
+                lost += claim.is_first
+                if lost == _MOST_KEEPERS:
                     log = (self._folder / "log").read_text(errors="replace")
-                    raise ConfigError(f"the keeper of the server failed:\n{log[-4000:]}")
+                    end = "\n".join(log.splitlines()[-20:])
+                    raise ConfigError(f"the keeper of the server ends when it has started:\n{end}")
             # A keeper is about to begin or to end.
             time.sleep(0.02)
         raise ConfigError(f"the server in {self._folder} was not to be had in {SECONDS:.0f} s")

@@ -19,6 +19,7 @@ from quantdb.errors import InexactValue
 __all__ = [
     "Refused",
     "Rule",
+    "anything",
     "boolean",
     "calendar_date",
     "instant",
@@ -28,6 +29,7 @@ __all__ = [
     "numeric",
     "rule_for",
     "same",
+    "scalar_rule",
     "shown",
     "text",
     "uuid",
@@ -231,8 +233,17 @@ def _bytes(value: object) -> bytes:
     return bytes(value)
 
 
-def _anything(value: object) -> object:
+def anything(value: object) -> object:
+    """Admit whatever the driver takes."""
     return value
+
+
+def _unsigned(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Refused("must be an int, never a bool, a Decimal or a float")
+    if not 0 <= value < 1 << 32:
+        raise Refused("is out of range for 32 bits without a sign")
+    return int(value)
 
 
 integer: Final = _integer(64)
@@ -248,10 +259,9 @@ _RULES: Final[Mapping[str, Rule]] = {
     "int4": _integer(32),
     "int8": integer,
     "interval": duration,
-    "json": text,
-    "jsonb": text,
     "name": text,
     "numeric": numeric,
+    "oid": _unsigned,
     "text": text,
     "time": _time,
     "timestamp": naive_datetime,
@@ -260,6 +270,11 @@ _RULES: Final[Mapping[str, Rule]] = {
     "uuid": uuid,
     "varchar": text,
 }
+
+
+def scalar_rule(type_name: str) -> Rule | None:
+    """Return the rule of a simple type of PostgreSQL's own; None if it has none."""
+    return _RULES.get(type_name)
 
 
 def rule_for(type_name: str) -> Rule:
@@ -271,7 +286,7 @@ def rule_for(type_name: str) -> Rule:
         return _nullable(_array(rule_for(type_name[:-2])))
     if type_name.startswith("_"):
         return _nullable(_array(rule_for(type_name[1:])))
-    return _nullable(_RULES.get(type_name, _anything))
+    return _nullable(_RULES.get(type_name, anything))
 
 
 def _nullable(rule: Rule) -> Rule:

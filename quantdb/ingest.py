@@ -96,7 +96,8 @@ async def copy_models(
 
 
 def _line(number: int, values: list[object]) -> str:
-    cells = [r"\N" if value is None else _WRITERS[type(value)](value) for value in values]
+    # str is for a UUID that was read: the driver has a subclass of its own.
+    cells = [r"\N" if value is None else _WRITERS.get(type(value), str)(value) for value in values]
     return f"{number}\t" + "\t".join(cells) + "\n"
 
 

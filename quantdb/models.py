@@ -7,7 +7,7 @@ and raises `InexactValue`, which names the field.
 
 import decimal
 import sys
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Generic, Literal, TypeVar, get_args
 from uuid import UUID
@@ -51,6 +51,8 @@ _EXACT: Final = decimal.Context(
     Emin=decimal.MIN_EMIN,
     traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow],
 )
+
+_END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
 _RULES: Final[dict[object, exact.Rule]] = {
     Decimal: exact.numeric,
@@ -110,9 +112,11 @@ def _not_negative(_model: object, field: "attrs.Attribute[Decimal]", value: Deci
         raise _refused(field, "must not be negative", value)
 
 
-def _lasting(_model: object, field: "attrs.Attribute[timedelta]", value: timedelta) -> None:
+def _lasting(bar: "Price", field: "attrs.Attribute[timedelta]", value: timedelta) -> None:
     if value <= timedelta(0):
         raise _refused(field, "must be longer than zero", value)
+    if value > _END_OF_TIME - bar.start:
+        raise _refused(field, f"ends the bar of {bar.start} after the year 9999", value)
 
 
 def _within_bar(bar: "Price", field: "attrs.Attribute[Decimal]", value: Decimal) -> None:

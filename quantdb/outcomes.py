@@ -22,7 +22,7 @@ from quantdb.errors import (
     TransactionAborted,
 )
 
-__all__ = ["is_lost", "is_refused_by_abort", "translated"]
+__all__ = ["is_lost", "is_refused_by_abort", "is_stale_plan", "translated"]
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
 _LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -51,6 +51,11 @@ def is_refused_by_abort(error: BaseException) -> bool:
     return isinstance(error, asyncpg.InFailedSQLTransactionError)
 
 
+def is_stale_plan(error: BaseException | None) -> bool:
+    """Tell whether a statement failed because the schema was changed since it was prepared."""
+    return isinstance(error, asyncpg.InvalidCachedStatementError)
+
+
 def translated(error: Exception, *, committing: bool = False) -> Exception:
     """Return what *error* means: an error of ours, or *error* itself.
 
@@ -64,6 +69,8 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
         if committing:
             return CommitUnknown(f"the connection was lost during COMMIT: {error}")
         return ConnectionLost(f"the connection was lost: {error}")
+    if is_stale_plan(error):
+        return Contention(f"the schema was changed meanwhile; repeat the transaction: {error}")
     if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
         return Contention(str(error))
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):

@@ -7,17 +7,15 @@ when COMMIT was a ROLLBACK, a bounded wait, and a reset only after hands that co
 import asyncio
 import logging
 from collections.abc import Generator, Sequence
-from datetime import UTC, date, datetime
-from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from quantdb import exact
 from quantdb.config import PoolConfig
-from quantdb.errors import PoolTimeout, TransactionAborted
+from quantdb.connection import PooledConnection, pooled
+from quantdb.errors import PoolTimeout
 
 __all__ = ["Pool", "create_pool"]
 
@@ -26,31 +24,6 @@ _log: Final = logging.getLogger(__name__)
 _STATEMENTS_KEPT: Final = 100
 # RESET ALL leaves the role and temporary tables of whoever had the session before.
 _RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;"
-
-
-class PooledConnection(asyncpg.Connection):
-    """A connection of our pool."""
-
-    __slots__ = ("clean",)
-
-    tells_aborted_commit: Final = True
-
-    clean: bool
-    """Whether only repositories had it since the last reset; they leave nothing behind."""
-
-    def itself(self) -> object:
-        """Return the connection, also when asked through the wrapper that a borrower holds."""
-        return self
-
-    async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
-        """Run a statement; a COMMIT that the server answers with ROLLBACK is an error."""
-        status = await super().execute(query, *args, timeout=timeout)
-        if status == "ROLLBACK" and query.lstrip()[:6].upper() == "COMMIT":
-            raise TransactionAborted(
-                "the block caught a database error and went on; "
-                "the server has rolled the transaction back"
-            )
-        return status
 
 
 class Lease:
@@ -148,9 +121,9 @@ class Pool:
             ) from None
         finally:
             self._waiting -= 1
-        itself = getattr(connection, "itself")()  # noqa: B009 - the wrapper passes it on
-        assert isinstance(itself, PooledConnection)  # noqa: S101
-        itself.clean = clean
+        ours = pooled(connection)
+        assert ours is not None  # noqa: S101 - the pool makes no others
+        ours.clean = clean
         return connection
 
     async def release(
@@ -271,7 +244,7 @@ class Pool:
             max_size=config.max_size,
             max_inactive_connection_lifetime=config.idle_lifetime,
             connection_class=PooledConnection,
-            init=_prepare_session,
+            init=self._begin_session,
             reset=_reset_session,
             timeout=target.connect_timeout or config.connect_timeout,
             command_timeout=config.command_timeout,
@@ -282,6 +255,11 @@ class Pool:
         await driver
         self._driver = driver
         return self
+
+    async def _begin_session(self, connection: asyncpg.Connection) -> None:
+        ours = pooled(connection)
+        assert ours is not None  # noqa: S101 - the pool makes no others
+        await ours.begin_session(self.config.codecs)
 
 
 def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
@@ -298,37 +276,3 @@ def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
 async def _reset_session(connection: asyncpg.Connection) -> None:
     if not getattr(connection, "clean", False):
         await connection.execute(f"{connection.get_reset_query()}\n{_RESET}")
-
-
-async def _prepare_session(connection: asyncpg.Connection) -> None:
-    """Have values travel as text, which is exact, complete and faster to read than binary."""
-    for name, encode, decode in (
-        ("numeric", _encode_numeric, Decimal),
-        ("timestamptz", _encode_instant, _decode_instant),
-        ("timestamp", _encode_naive, datetime.fromisoformat),
-        ("date", _encode_date, date.fromisoformat),
-    ):
-        await connection.set_type_codec(
-            name, schema="pg_catalog", encoder=encode, decoder=decode, format="text"
-        )
-
-
-def _encode_numeric(value: object) -> str:
-    return str(exact.numeric(value))
-
-
-def _encode_instant(value: object) -> str:
-    return exact.instant(value).isoformat()
-
-
-def _decode_instant(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
-
-
-def _encode_naive(value: object) -> str:
-    return exact.naive_datetime(value).isoformat()
-
-
-def _encode_date(value: object) -> str:
-    return exact.calendar_date(value).isoformat()

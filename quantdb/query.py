@@ -3,17 +3,16 @@
 from collections.abc import AsyncGenerator, Callable, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final, Generic, NoReturn, TypeVar, overload
-from weakref import WeakKeyDictionary
+from typing import Final, Generic, TypeVar, overload
 
 import attrs
 
 from quantdb import exact, sqlfile
 from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
-from quantdb.outcomes import translated
 from quantdb.rows import Builder, builder
-from quantdb.transaction import doom, single_scope, statement_scope
+from quantdb.statement import Statement
+from quantdb.transaction import call, doom, single_scope, statement_scope
 
 __all__ = ["Query"]
 
@@ -21,41 +20,6 @@ R = TypeVar("R")
 
 _BATCH: Final = 1_000
 """Rows that a stream fetches at once: enough to hide the round trip, few enough to hold."""
-
-_BACKENDS_KNOWN: Final = 256
-
-
-Rules = tuple[exact.Rule, ...]
-
-
-class _Known:
-    """What the server takes for ``$1 … $n`` of a statement, for each connection that was asked.
-
-    A connection of quantdb's pool knows itself, however often it is lent. Any other is wrapped
-    anew for each borrower, so there its backend stands for it; those are forgotten when
-    they have become many.
-    """
-
-    __slots__ = ("_backends", "_connections")
-
-    def __init__(self) -> None:
-        self._connections: WeakKeyDictionary[object, Rules] = WeakKeyDictionary()
-        self._backends: dict[int, Rules] = {}
-
-    def of(self, connection: Connection) -> Rules | None:
-        itself = getattr(connection, "itself", None)
-        if itself is not None:
-            return self._connections.get(itself())
-        return self._backends.get(connection.get_server_pid())
-
-    def keep(self, connection: Connection, rules: Rules) -> None:
-        itself = getattr(connection, "itself", None)
-        if itself is not None:
-            self._connections[itself()] = rules
-            return
-        if len(self._backends) >= _BACKENDS_KNOWN:
-            self._backends.clear()
-        self._backends[connection.get_server_pid()] = rules
 
 
 class Query(Generic[R]):
@@ -79,7 +43,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("__weakref__", "_build", "_rules", "file")
+    __slots__ = ("_build", "_statement", "file")
 
     @overload
     def __init__(
@@ -108,7 +72,7 @@ class Query(Generic[R]):
     ) -> None:
         self.file: Final = sqlfile.read(file, root)
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
-        self._rules = _Known()
+        self._statement: Final = Statement(self.file)
 
     def __repr__(self) -> str:
         return f"Query({self.file.path!r})"
@@ -122,19 +86,28 @@ class Query(Generic[R]):
             InexactValue: An argument would not be stored or compared as it is; nothing was sent.
             ShapeMismatch: The columns are not what the row type takes.
         """
-        async with single_scope(db) as connection:
+
+        async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
+
+        return await call(db, work, single_scope)
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
-        async with single_scope(db) as connection:
+
+        async def work(connection: Connection) -> R | None:
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
+        return await call(db, work, single_scope)
+
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
-        async with single_scope(db) as connection:
+
+        async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
+
+        return await call(db, work, single_scope)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None
@@ -146,25 +119,23 @@ class Query(Generic[R]):
         """
         build = self._builder()
         async with statement_scope(db) as connection:
-            sent = await self._admitted(connection, args)
+            cursor = await self._statement.cursor(connection, args, timeout)
             try:
-                cursor = await connection.cursor(self.file.text, *sent, timeout=timeout)
                 while records := await cursor.fetch(_BATCH, timeout=timeout):
                     for row in build(records):
                         yield row
             except Exception as error:
-                self._fail(error)
+                self._statement.fail(error)
 
     async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
         """Run the statement and return how many rows it touched."""
-        async with single_scope(db) as connection:
-            sent = await self._admitted(connection, args)
-            try:
-                status = await connection.execute(self.file.text, *sent, timeout=timeout)
-            except Exception as error:
-                self._fail(error)
+
+        async def work(connection: Connection) -> int:
+            status = await self._statement.execute(connection, args, timeout)
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
+
+        return await call(db, work, single_scope)
 
     async def store(self, db: Database, model: attrs.AttrsInstance) -> R:
         """Send the fields of *model* as ``$1 … $n`` and return the row that is stored.
@@ -179,9 +150,9 @@ class Query(Generic[R]):
         """
         names = [field.name for field in attrs.fields(type(model))]
         values = [getattr(model, name) for name in names]
-        async with statement_scope(db) as connection:
-            sent = await self._admitted(connection, values, names)
-            records = await self._records(connection, sent, None)
+
+        async def work(connection: Connection) -> R:
+            sent, records = await self._statement.fetch(connection, values, names=names)
             if not records:
                 return self._only([])
             try:
@@ -191,6 +162,8 @@ class Query(Generic[R]):
                 await doom(connection, f"{self.file.name}: what is stored is not what was sent")
                 raise
             return row
+
+        return await call(db, work)
 
     def _compare(self, names: Sequence[str], sent: Sequence[object], record: Row) -> None:
         stored = dict(zip(record.keys(), record, strict=True))
@@ -207,16 +180,8 @@ class Query(Generic[R]):
     async def _rows(
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> list[R]:
-        sent = await self._admitted(connection, args)
-        return self._builder()(await self._records(connection, sent, timeout))
-
-    async def _records(
-        self, connection: Connection, sent: Sequence[object], timeout: float | None
-    ) -> Sequence[Row]:
-        try:
-            return await connection.fetch(self.file.text, *sent, timeout=timeout)
-        except Exception as error:
-            self._fail(error)
+        _sent, records = await self._statement.fetch(connection, args, timeout)
+        return self._builder()(records)
 
     def _only(self, rows: list[R]) -> R:
         if len(rows) == 1:
@@ -229,61 +194,3 @@ class Query(Generic[R]):
         if self._build is None:
             raise TypeError(f"{self!r} was given no row type; it can only run()")
         return self._build
-
-    async def _admitted(
-        self,
-        connection: Connection,
-        args: Sequence[object],
-        names: Sequence[str] = (),
-    ) -> list[object]:
-        """Return what is sent for *args*; refuse what the database would change."""
-        if len(args) != self.file.parameters:
-            raise TypeError(
-                f"{self.file.path} takes {self.file.parameters} arguments; {len(args)} were given"
-            )
-        if not args:
-            return []
-        rules = self._rules.of(connection)
-        if rules is not None:
-            try:
-                return _checked(rules, args, names)
-            except InexactValue:
-                pass  # the column's type may have been altered since: ask again
-        rules = await self._asked(connection)
-        self._rules.keep(connection, rules)
-        try:
-            return _checked(rules, args, names)
-        except InexactValue as error:
-            error.add_note(f"in {self.file.path}")
-            raise
-
-    async def _asked(self, connection: Connection) -> Rules:
-        try:
-            prepared = await connection.prepare(self.file.text)
-        except Exception as error:
-            self._fail(error)
-        return tuple(exact.rule_for(kind.name) for kind in prepared.get_parameters())
-
-    def _fail(self, error: Exception) -> NoReturn:
-        """Raise what *error* means, with the file and the line where it arose."""
-        meaning = translated(error)
-        if not isinstance(error, QuantDBError):
-            position = getattr(error, "position", None)
-            line = self.file.line_of(int(position)) if position else self.file.line
-            meaning.add_note(f"in {self.file.path}, line {line}")
-        if meaning is error:
-            raise error
-        raise meaning from error
-
-
-def _checked(
-    rules: Sequence[exact.Rule], args: Sequence[object], names: Sequence[str]
-) -> list[object]:
-    try:
-        return [rule(value) for rule, value in zip(rules, args, strict=True)]
-    except exact.Refused:
-        fields = names or [f"${number}" for number in range(1, len(args) + 1)]
-        return [
-            exact.check(rule, value, field)
-            for rule, value, field in zip(rules, args, fields, strict=True)
-        ]

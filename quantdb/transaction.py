@@ -1,8 +1,8 @@
 """A pooled connection inside a transaction."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeVar
 
 import asyncpg
 
@@ -11,13 +11,16 @@ from quantdb.errors import (
     CommitUnknown,
     ConfigError,
     ConnectionLost,
+    Contention,
     PoolTimeout,
     TransactionAborted,
 )
-from quantdb.outcomes import is_lost, is_refused_by_abort, translated
+from quantdb.outcomes import is_lost, is_refused_by_abort, is_stale_plan, translated
 from quantdb.pool import Pool as OurPool
 
-__all__ = ["bulk_scope", "doom", "single_scope", "statement_scope", "transaction"]
+__all__ = ["bulk_scope", "call", "doom", "single_scope", "statement_scope", "transaction"]
+
+T = TypeVar("T")
 
 _ACQUIRE_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
@@ -81,6 +84,27 @@ async def single_scope(db: Database) -> AsyncGenerator[Connection, None]:
     else:
         async with statement_scope(db) as connection:
             yield connection
+
+
+async def call(
+    db: Database,
+    work: Callable[[Connection], Awaitable[T]],
+    scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
+) -> T:
+    """Return what *work* gives in a *scope* of its own.
+
+    When the schema was changed since a statement was prepared, nothing was applied and the driver
+    has dropped what it had prepared; a transaction that is ours is then begun once more.
+    """
+    joins = not is_pool(db) and db.is_in_transaction()
+    try:
+        async with scope(db) as connection:
+            return await work(connection)
+    except Contention as error:
+        if joins or not is_stale_plan(error.__cause__):
+            raise
+    async with scope(db) as connection:
+        return await work(connection)
 
 
 @asynccontextmanager

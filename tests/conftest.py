@@ -1,8 +1,9 @@
 """A real server for every test: one database a session, one rolled-back transaction a test."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Final, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -11,6 +12,16 @@ import pytest
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
+
+Kind = Literal[
+    "quantdb pool",
+    "plain pool",
+    "connection of quantdb's pool",
+    "plain connection",
+    "quantdb transaction",
+    "asyncpg transaction",
+]
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +36,7 @@ def server_dsn() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def fresh_database(server_dsn: str) -> AsyncIterator[str]:
+async def fresh_database(server_dsn: str) -> AsyncGenerator[str]:
     """Make an empty database on the server, give its DSN, and drop it."""
     name = f"quantdb_test_{uuid4().hex}"
     admin = await asyncpg.connect(server_dsn)
@@ -80,3 +91,56 @@ async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
         await transaction.rollback()
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def database(
+    kind: Kind, pool: quantdb.Pool, plain_pool: asyncpg.Pool, dsn: str
+) -> AsyncGenerator[quantdb.Database]:
+    """Give the database as one of the things that a repository takes."""
+    match kind:
+        case "quantdb pool":
+            yield pool
+        case "plain pool":
+            yield plain_pool
+        case "connection of quantdb's pool":
+            async with pool.acquire() as connection:
+                yield connection
+        case "plain connection":
+            plain = await asyncpg.connect(dsn)
+            try:
+                yield plain
+                assert not plain.is_in_transaction()
+            finally:
+                await plain.close()
+        case "quantdb transaction":
+            async with quantdb.transaction(pool) as tx:
+                yield tx
+        case "asyncpg transaction":
+            async with plain_pool.acquire() as connection, connection.transaction():
+                yield connection
+
+
+@pytest.fixture(params=KINDS)
+async def db(
+    request: pytest.FixtureRequest, pool: quantdb.Pool, plain_pool: asyncpg.Pool, dsn: str
+) -> AsyncIterator[quantdb.Database]:
+    """The database as each thing that a repository takes; what is written may stay."""
+    kind: Kind = request.param
+    async with database(kind, pool, plain_pool, dsn) as db:
+        yield db
+
+
+@pytest.fixture(autouse=True)
+def no_connection_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whoever borrows a connection of the session's pools gives it back."""
+    pools: list[quantdb.Pool | asyncpg.Pool] = []
+    if "pool" in request.fixturenames:
+        ours: quantdb.Pool = request.getfixturevalue("pool")
+        pools.append(ours)
+    if "plain_pool" in request.fixturenames:
+        plain: asyncpg.Pool = request.getfixturevalue("plain_pool")
+        pools.append(plain)
+    yield
+    for pool in pools:
+        assert pool.get_idle_size() == pool.get_size()

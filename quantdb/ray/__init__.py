@@ -1,1 +1,27 @@
-"""quantdb on Ray: pools in workers, ids that survive a retry."""
+"""quantdb on Ray: one pool per worker process, typed tasks, ids that survive a retry.
+
+::
+
+    config = quantdb.ray.worker_config(PoolConfig(dsn), workers=16)
+
+    @quantdb.ray.task(config, max_retries=3)
+    async def settle(pool: Pool, day: date) -> int:
+        for fill, key in zip(fills, quantdb.ray.task_ids(len(fills))):
+            await TradeRepo(pool).insert(evolve(fill, id=key))
+
+    ray.get([settle.remote(day) for day in days])
+"""
+
+from importlib.util import find_spec
+
+from quantdb.errors import ConfigError
+
+# A mere folder called ray is found too, as a package without an origin.
+if getattr(find_spec("ray"), "origin", None) is None:
+    raise ConfigError("quantdb.ray needs Ray: pip install 'quantdb[ray]'")
+
+from quantdb.ray.ids import task_ids
+from quantdb.ray.tasks import Task, task
+from quantdb.ray.workers import worker_config
+
+__all__ = ["Task", "task", "task_ids", "worker_config"]

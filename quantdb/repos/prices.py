@@ -91,10 +91,11 @@ class PriceRepo(Repo):
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)
             given = await copy_models(connection, "staged_prices", Price, prices)
-            refused = await self._conflicts.all(connection, _NAMED, timeout=BULK_TIMEOUT)
-            if refused:
-                raise _conflict(refused)
             merged = await self._merge.one(connection, timeout=BULK_TIMEOUT)
+            if merged.inserted + merged.updated < given:
+                refused = await self._conflicts.all(connection, _NAMED, timeout=BULK_TIMEOUT)
+                if refused:
+                    raise _conflict(refused)
             await self._unstage.run(connection)
             return Ingest(
                 inserted=merged.inserted,

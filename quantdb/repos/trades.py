@@ -8,6 +8,7 @@ from uuid import UUID
 
 import attrs
 
+from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, NotFound
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
@@ -16,7 +17,7 @@ from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import bulk_scope, statement_scope
+from quantdb.transaction import bulk_scope, call
 
 __all__ = ["TradeRepo"]
 
@@ -71,6 +72,7 @@ class TradeRepo(Repo):
     _positions = Query(_SQL / "positions.sql", Position)
     _stage = Query(_SQL / "stage.sql")
     _stored = Query(_SQL / "stored.sql", Trade)
+    _symbols = Query(_SQL / "symbols.sql", str)
     _unstage = Query(_SQL / "unstage.sql")
     _vwap = Query(_SQL / "vwap.sql", _Vwap)
 
@@ -83,7 +85,8 @@ class TradeRepo(Repo):
             InexactValue: The database changed a value; nothing is stored.
             Contention: The trade that held its key was deleted meanwhile.
         """
-        async with statement_scope(self.db) as connection:
+
+        async def work(connection: Connection) -> Trade:
             try:
                 return await self._insert.store(connection, trade)
             except NotFound:  # its id or its venue key is taken, perhaps by itself
@@ -91,7 +94,7 @@ class TradeRepo(Repo):
                     connection, trade.id, trade.venue, trade.symbol, trade.venue_trade_id
                 )
             if trade in holders:
-                return trade
+                return holders[holders.index(trade)]
             if not holders:
                 raise Contention(f"the trade that held the key of {trade.id} was just deleted")
             by_id = any(holder.id == trade.id for holder in holders)
@@ -100,6 +103,8 @@ class TradeRepo(Repo):
                 f"another trade is stored under {key}",
                 "trades_pkey" if by_id else "trades_venue_key",
             )
+
+        return await call(self.db, work)
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
         """Store trades by COPY, all or none, in constant memory; to do it again changes nothing.
@@ -178,6 +183,10 @@ class TradeRepo(Repo):
     async def count(self, symbol: str, start: datetime, end: datetime) -> int:
         """Return how many trades of a symbol there are in ``[start, end)``."""
         return await self._count.one(self.db, symbol, start, end)
+
+    async def symbols(self) -> list[str]:
+        """Return every symbol that has trades, by code point."""
+        return await self._symbols.all(self.db)
 
     async def vwap(self, symbol: str, start: datetime, end: datetime) -> Decimal | None:
         """Return the volume-weighted average price of a symbol in ``[start, end)``.

@@ -42,9 +42,9 @@ def test_the_tour_prints_what_the_readme_says(tmp_path: Path) -> None:
     assert said["text"] == run(tour)
 
 
-@pytest.mark.parametrize("pool", ["quantdb.create_pool", "asyncpg.create_pool"])
+@pytest.mark.parametrize("maker", ["quantdb.create_pool", "asyncpg.create_pool"])
 def test_a_repository_of_ones_own_works_as_the_readme_has_it(
-    tmp_path: Path, empty_dsn: str, pool: str
+    tmp_path: Path, empty_dsn: str, maker: str
 ) -> None:
     written = files()
     for name in ("sql/orders/insert.sql", "sql/orders/open.sql", "orders.py"):
@@ -63,7 +63,7 @@ def test_a_repository_of_ones_own_works_as_the_readme_has_it(
         from orders import Order, OrderRepo
 
         async def main() -> None:
-            async with {pool}(sys.argv[1]) as pool:
+            async with {maker}(sys.argv[1]) as pool:
                 await pool.execute(
                     "CREATE TABLE orders (id uuid PRIMARY KEY, symbol text NOT NULL,"
                     " quantity numeric(10,2) NOT NULL, placed_at timestamptz NOT NULL)"

@@ -1,0 +1,132 @@
+"""The rules of the types that a statement's parameters have, down to what they are made of."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Protocol
+
+import attrs
+
+from quantdb import exact, sqlfile
+from quantdb.containers import (
+    array_of,
+    array_of_composites,
+    composite_of,
+    nullable,
+    one_of,
+    range_of,
+)
+from quantdb.database import ColumnType, Row
+from quantdb.rows import builder
+
+__all__ = ["Rules", "checked", "rules_for"]
+
+Rules = tuple[exact.Rule, ...]
+
+_DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
+
+
+class Source(Protocol):
+    """Where types are described: a connection."""
+
+    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:
+        """Run a statement and return its rows."""
+        ...
+
+
+@attrs.frozen
+class _Type:
+    oid: int
+    schema: str
+    name: str
+    kind: str
+    part: int | None
+    labels: Sequence[str]
+    attributes: Sequence[str]
+    attribute_types: Sequence[int]
+
+
+_types: Final = builder(_Type, _DESCRIBE.path)
+
+
+def checked(
+    rules: Sequence[exact.Rule], args: Sequence[object], names: Sequence[str] = ()
+) -> list[object]:
+    """Return what is sent for *args*.
+
+    Raises:
+        InexactValue: A rule refuses its argument, which is named by *names* or ``$n``.
+    """
+    try:
+        return [rule(value) for rule, value in zip(rules, args, strict=True)]
+    except exact.Refused:
+        fields = names or [f"${number}" for number in range(1, len(args) + 1)]
+        return [
+            exact.check(rule, value, field)
+            for rule, value, field in zip(rules, args, fields, strict=True)
+        ]
+
+
+async def rules_for(
+    source: Source,
+    types: Sequence[ColumnType],
+    own: Mapping[tuple[str, str], exact.Rule] | None = None,
+) -> Rules:
+    """Return the rule of each type, for parameters of it.
+
+    Args:
+        source: Is asked about types that are not PostgreSQL's own simple ones.
+        types: The types of ``$1 … $n``.
+        own: Rules that stand in for those of a (schema, name): types with a codec of the user's.
+    """
+    own = own or {}
+    simple = [_simple(kind, own) for kind in types]
+    unknown = [kind.oid for kind, rule in zip(types, simple, strict=True) if rule is None]
+    if not unknown:
+        return tuple(nullable(rule) for rule in simple if rule is not None)
+    rows = await source.fetch(_DESCRIBE.text, unknown)
+    known = {kind.oid: kind for kind in _types(rows)}
+    return tuple(
+        nullable(_described(kind.oid, known, own) if rule is None else rule)
+        for kind, rule in zip(types, simple, strict=True)
+    )
+
+
+def _simple(kind: ColumnType, own: Mapping[tuple[str, str], exact.Rule]) -> exact.Rule | None:
+    """Return the rule of a type of PostgreSQL's own, or of an array of it; None for any other."""
+    if kind.schema != "pg_catalog":
+        return None
+    name = kind.name.removesuffix("[]")
+    rule = own.get(("pg_catalog", name), exact.scalar_rule(name))
+    if rule is None:
+        return None
+    return array_of(rule) if kind.name.endswith("[]") else rule
+
+
+def _described(
+    oid: int, known: Mapping[int, _Type], own: Mapping[tuple[str, str], exact.Rule]
+) -> exact.Rule:
+    kind = known[oid]
+    given = own.get((kind.schema, kind.name))
+    if given is not None:
+        return given
+    if kind.kind == "e":
+        return one_of(kind.labels)
+    if kind.kind == "c":
+        rules = [_described(part, known, own) for part in kind.attribute_types]
+        return composite_of(kind.attributes, rules)
+    if kind.part is None or kind.kind == "b":
+        return exact.scalar_rule(kind.name) or exact.anything
+    part = _described(kind.part, known, own)
+    if kind.kind == "r":
+        return range_of(part)
+    if kind.kind == "m":
+        return array_of(range_of(part))
+    if kind.kind == "a":
+        return array_of_composites(part) if _is_composite(kind.part, known) else array_of(part)
+    return part  # a domain obeys the rule of its base; its CHECK is the server's
+
+
+def _is_composite(oid: int, known: Mapping[int, _Type]) -> bool:
+    kind = known[oid]
+    if kind.kind == "d" and kind.part is not None:
+        return _is_composite(kind.part, known)
+    return kind.kind == "c"

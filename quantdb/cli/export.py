@@ -1,0 +1,246 @@
+"""``quantdb export``: the rows of one snapshot into a CSV file, all of them or no file."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Annotated, Final, TypeVar
+from uuid import UUID
+
+import attrs
+from cyclopts import Parameter
+
+from quantdb.cli import cells
+from quantdb.cli.columns import shown
+from quantdb.cli.connect import Dsn, configured, named, opened
+from quantdb.cli.console import Tell, clock, err, facts, figures, out, progress, speed
+from quantdb.cli.failures import Usage
+from quantdb.cli.sink import Sink, opened_sink
+from quantdb.database import Connection
+from quantdb.exact import Refused
+from quantdb.ingest import BULK_TIMEOUT
+from quantdb.models import Price, Trade
+from quantdb.paging import sealed
+from quantdb.repos import PriceRepo, TradeRepo
+from quantdb.transaction import transaction
+
+__all__ = ["prices", "trades"]
+
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_BEFORE_LAST: Final = _LAST - timedelta(microseconds=1)
+_LAST_ID: Final = UUID(int=(1 << 128) - 1)
+_BATCH: Final = 1_000
+"""Rows that are written at once."""
+
+T = TypeVar("T")
+Row = Trade | Price
+File = Annotated[
+    str,
+    Parameter(help="The file, gzipped if its name ends in .gz; - is the standard output."),
+]
+Symbols = Annotated[
+    list[str] | None,
+    Parameter(name="--symbol", negative=(), help="Only this symbol. Repeatable."),
+]
+Start = Annotated[
+    str | None,
+    Parameter(help="Only from this instant on: 2024-03-10T12:00:00Z, or a date for 00:00 UTC."),
+]
+End = Annotated[str | None, Parameter(help="Only before this instant.")]
+Force = Annotated[
+    bool, Parameter(negative=(), show_default=False, help="Overwrite a file that is there.")
+]
+
+
+@attrs.frozen
+class _Series:
+    """Rows that belong together."""
+
+    symbol: str
+    rows: Callable[[], AsyncGenerator[Row, None]]
+
+
+@attrs.frozen
+class _Job:
+    """What to export, and where to."""
+
+    file: str
+    model: type[Row]
+    symbols: Sequence[str]
+    start: datetime
+    end: datetime
+    force: bool
+    dsn: str | None
+
+
+def trades(  # noqa: PLR0913 - an option each
+    file: File,
+    /,
+    *,
+    symbols: Symbols = None,
+    start: Start = None,
+    end: End = None,
+    force: Force = False,
+    dsn: Dsn = None,
+) -> int:
+    """Write trades to a CSV file, by symbol, then executed_at, then id.
+
+    ```text
+    quantdb export trades all.csv.gz
+    quantdb export trades aapl.csv --symbol AAPL --start 2024-03-01 --end 2024-04-01
+    quantdb export trades - --symbol AAPL | head
+    ```
+
+    The file is one snapshot of the database, and it is there whole or not at all. Decimals are
+    written digit by digit, times in UTC with a Z. To load it again changes nothing: every row is
+    found existing.
+    """
+    job = _job(file, Trade, symbols, (start, end), force=force, dsn=dsn)
+    return asyncio.run(_export(job, _of_trades))
+
+
+def prices(  # noqa: PLR0913 - an option each
+    file: File,
+    /,
+    *,
+    symbols: Symbols = None,
+    interval: Annotated[
+        str | None, Parameter(help="Only bars of this length: 1s, 5m, 1h, 1d.")
+    ] = None,
+    start: Start = None,
+    end: End = None,
+    force: Force = False,
+    dsn: Dsn = None,
+) -> int:
+    """Write price bars to a CSV file, by symbol, then interval, then start.
+
+    ```text
+    quantdb export prices all.csv.gz
+    quantdb export prices daily.csv --interval 1d --start 2024-01-01
+    quantdb export prices - --symbol BTCUSD --interval 1m | head
+    ```
+
+    The file is one snapshot of the database, and it is there whole or not at all. Decimals are
+    written digit by digit, times in UTC with a Z. To load it again changes nothing: every row is
+    found existing.
+    """
+    only = None if interval is None else _read("--interval", cells.interval, interval)
+    job = _job(file, Price, symbols, (start, end), force=force, dsn=dsn)
+    return asyncio.run(_export(job, lambda job, db: _of_prices(job, db, only)))
+
+
+def _job(  # noqa: PLR0913 - an option each
+    file: str,
+    model: type[Row],
+    symbols: Sequence[str] | None,
+    span: tuple[str | None, str | None],
+    *,
+    force: bool,
+    dsn: str | None,
+) -> _Job:
+    instant = cells.instant(dates=True)
+    start = _FIRST if span[0] is None else _read("--start", instant, span[0])
+    end = _LAST if span[1] is None else _read("--end", instant, span[1])
+    if start >= end:
+        raise Usage(f"--start {start.isoformat()} does not lie before --end {end.isoformat()}")
+    return _Job(file, model, list(dict.fromkeys(symbols or ())), start, end, force, dsn)
+
+
+def _read(option: str, read: Callable[[str], T], given: str) -> T:
+    try:
+        return read(given)
+    except Refused as refusal:
+        raise Usage(f"{option} {given!r}: {refusal}") from None
+
+
+async def _export(
+    job: _Job, find: Callable[[_Job, Connection], Awaitable[Sequence[_Series]]]
+) -> int:
+    config = configured(job.dsn, command_timeout=BULK_TIMEOUT)
+    seconds = clock()
+    rows: Counter[str] = Counter()
+    with opened_sink(job.file, force=job.force) as sink:
+        async with (
+            opened(config) as pool,
+            transaction(pool, isolation="repeatable_read", readonly=True) as db,
+        ):
+            series = await find(job, db)
+            with progress("writing", len(series)) as tell:
+                await _write(sink, job.model, series, rows, tell)
+    took = seconds()
+    # The standard output may be the file itself.
+    console = err if job.file == "-" else out
+    figures(
+        console,
+        ["rows", "symbols", "bytes", "time", "rows/s"],
+        [
+            f"{rows.total():,}",
+            f"{len(rows):,}",
+            f"{sink.size:,}",
+            f"{took:.1f} s",
+            speed(rows.total(), took),
+        ],
+    )
+    nothing = [symbol for symbol in job.symbols if symbol not in rows]
+    facts(
+        console,
+        [
+            ("from", named(config)),
+            ("into", "standard output" if job.file == "-" else job.file),
+            *([("no rows", ", ".join(map(shown, nothing)))] if nothing else []),
+        ],
+    )
+    return 0
+
+
+async def _write(
+    sink: Sink, model: type[Row], series: Sequence[_Series], rows: Counter[str], tell: Tell
+) -> None:
+    names = [field.name for field in attrs.fields(model)]
+    sink.write(",".join(names) + "\n")
+    for done, each in enumerate(series):
+        async with aclosing(each.rows()) as models:
+            batch: list[str] = []
+            async for row in models:
+                rows[each.symbol] += 1
+                batch.append(",".join([cells.written(getattr(row, name)) for name in names]))
+                if len(batch) == _BATCH:
+                    sink.write("\n".join([*batch, ""]))
+                    batch.clear()
+                    tell(done, f"{rows.total():,} rows")
+            sink.write("\n".join([*batch, ""]))
+    tell(len(series), f"{rows.total():,} rows")
+
+
+async def _of_trades(job: _Job, db: Connection) -> list[_Series]:
+    repo = TradeRepo(db)
+    symbols = job.symbols or await repo.symbols()
+    return [_Series(symbol, partial(_trades_of, job, repo, symbol)) for symbol in symbols]
+
+
+async def _trades_of(job: _Job, repo: TradeRepo, symbol: str) -> AsyncGenerator[Trade, None]:
+    async with aclosing(repo.stream(symbol, job.start, job.end)) as rows:
+        async for trade in rows:
+            yield trade
+    # No half-open span holds the last instant there is; what follows the one before it does.
+    after: str | None = None
+    if job.end == _LAST:
+        after = sealed("trades", symbol, _BEFORE_LAST.isoformat(), str(_LAST_ID))
+    while after is not None:
+        page = await repo.page(symbol, _BATCH, after)
+        for trade in page.items:
+            yield trade
+        after = page.next
+
+
+async def _of_prices(job: _Job, db: Connection, interval: timedelta | None) -> list[_Series]:
+    repo = PriceRepo(db)
+    return [
+        _Series(each.symbol, partial(repo.stream, each.symbol, each.interval, job.start, job.end))
+        for each in await repo.coverage()
+        if (not job.symbols or each.symbol in job.symbols)
+        and (interval is None or each.interval == interval)
+    ]

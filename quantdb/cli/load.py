@@ -1,0 +1,236 @@
+"""``quantdb load``: a CSV file into the database, all of it or nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Final, Protocol, TypeVar
+
+import attrs
+from cyclopts import Parameter
+
+from quantdb.cli.columns import PRICES, TRADES, Field, Plan, pairs, plan, shown
+from quantdb.cli.connect import Dsn, configured, named, opened
+from quantdb.cli.console import Tell, clock, facts, figures, out, progress, speed
+from quantdb.cli.readers import PriceReader, TradeReader
+from quantdb.cli.tape import Tape, opened_tape
+from quantdb.database import Database
+from quantdb.errors import Conflict
+from quantdb.ingest import BULK_TIMEOUT
+from quantdb.models import Ingest
+from quantdb.repos import PriceRepo, TradeRepo
+
+__all__ = ["prices", "trades"]
+
+M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
+
+_EVERY: Final = 1_000
+"""Rows between two looks at the progress."""
+
+File = Annotated[str, Parameter(help="The file; - is the standard input.")]
+Columns = Annotated[
+    list[str] | None,
+    Parameter(name="--map", negative=(), help="field=column: the column for a field. Repeatable."),
+]
+Constants = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set",
+        negative=(),
+        help="field=value: a constant for a field that has no column. Repeatable.",
+    ),
+]
+AssumeUtc = Annotated[
+    bool,
+    Parameter(
+        negative=(),
+        show_default=False,
+        help="Take times without a zone as UTC instead of refusing them.",
+    ),
+]
+
+
+class _Reader(Protocol[M_co]):
+    def __iter__(self) -> Iterator[M_co]: ...
+
+    def notes(self) -> list[tuple[str, str]]: ...
+
+
+@attrs.frozen
+class _Job:
+    """What to load, and how its columns are named."""
+
+    file: str
+    fields: Mapping[str, Field]
+    mapped: Sequence[str]
+    constants: Sequence[str]
+    dsn: str | None
+
+
+def trades(
+    file: File,
+    /,
+    *,
+    mapped: Columns = None,
+    constants: Constants = None,
+    assume_utc: AssumeUtc = False,
+    dsn: Dsn = None,
+) -> int:
+    """Load trades from a CSV file with a header, plain or gzipped.
+
+    ```text
+    quantdb load trades tape.csv.gz
+    quantdb load trades fills.csv --map price=px --set venue=XNAS
+    quantdb load trades fills.csv --assume-utc --set currency=EUR
+    ```
+
+    One transaction: a row that cannot be stored exactly is named by its line, and nothing is
+    stored. To load a file again stores nothing twice.
+
+    **Columns** are found by name; capitals, blanks and hyphens do not matter.
+
+    | field | its columns |
+    |---|---|
+    | symbol | symbol, ticker, instrument, pair |
+    | side | side, taker_side, aggressor_side: buy or sell, b or s |
+    | quantity | quantity, qty, size, amount, volume |
+    | price | price, px, trade_price |
+    | executed_at | executed_at, ts_utc, timestamp, timestamp_utc, time, time_utc, ts, datetime, date_time, trade_time, exec_time |
+    | venue | venue, exchange, mic |
+    | venue_trade_id | venue_trade_id, trade_id, tradeid, exec_id, execution_id, tid; may be empty |
+    | user_id, strategy | only by these names; may be empty |
+    | fee | fee, fees, commission; else 0 |
+    | currency | currency, ccy, quote_currency; else USD |
+    | id | id, uuid: a UUID; else it is made |
+
+    **Values** are taken as they are written or refused: decimals as text, never through a float;
+    times in ISO 8601 with Z or an offset, to the microsecond.
+
+    **Ids.** A trade without an id gets a UUID that the same file gives again: made of venue,
+    symbol and venue_trade_id; or, where the venue gives no trade id, of the row's number, venue,
+    symbol, executed_at, side, price and quantity, so that prints that are alike stay apart. Such a
+    file can be loaded again as it is, or grown at its end.
+    """  # noqa: E501 - a row of a table is one line
+    job = _Job(file, TRADES, mapped or (), constants or (), dsn)
+    return asyncio.run(
+        _load(
+            job,
+            lambda tape, found: TradeReader(tape, found, assume_utc=assume_utc),
+            lambda db, rows: TradeRepo(db).insert_many(rows),
+        )
+    )
+
+
+def prices(
+    file: File,
+    /,
+    *,
+    mapped: Columns = None,
+    constants: Constants = None,
+    assume_utc: AssumeUtc = False,
+    dsn: Dsn = None,
+) -> int:
+    """Load price bars from a CSV file with a header, plain or gzipped.
+
+    ```text
+    quantdb load prices bars.csv.gz
+    quantdb load prices daily.csv --set interval=1d --map close=last
+    quantdb load prices minutes.csv --assume-utc --set symbol=AAPL
+    ```
+
+    One transaction: a row that cannot be stored exactly is named by its line, and nothing is
+    stored. A bar that is there with other values is replaced, and counted as updated.
+
+    **Columns** are found by name; capitals, blanks and hyphens do not matter.
+
+    | field | its columns |
+    |---|---|
+    | symbol | symbol, ticker, instrument, pair |
+    | interval | interval, resolution, timeframe: 1s, 5m, 1h, 1d, 1w, second, minute, hour, daily |
+    | start | start, ts_utc, timestamp, timestamp_utc, time, time_utc, ts, datetime, date_time, date, start_time, open_time |
+    | open, high, low, close | the same, or open_price …, or o, h, l, c |
+    | volume | volume, vol, v |
+
+    **Values** are taken as they are written or refused: decimals as text, never through a float;
+    times in ISO 8601 with Z or an offset, to the microsecond. The start of a bar of whole days may
+    be a date: it is then 00:00 UTC of that day.
+    """  # noqa: E501 - a row of a table is one line
+    job = _Job(file, PRICES, mapped or (), constants or (), dsn)
+    return asyncio.run(
+        _load(
+            job,
+            lambda tape, found: PriceReader(tape, found, assume_utc=assume_utc),
+            lambda db, rows: PriceRepo(db).upsert_many(rows),
+        )
+    )
+
+
+async def _load(
+    job: _Job,
+    read: Callable[[Tape, Plan], _Reader[M]],
+    store: Callable[[Database, Iterable[M]], Awaitable[Ingest]],
+) -> int:
+    mapped = pairs("--map", job.mapped, job.fields)
+    constants = pairs("--set", job.constants, job.fields)
+    config = configured(job.dsn, command_timeout=BULK_TIMEOUT)
+    with opened_tape(job.file) as tape:
+        found = plan(job.fields, tape.header, mapped, constants, tape.name)
+        rows = read(tape, found)
+        async with opened(config) as pool:
+            seconds = clock()
+            with progress("reading", tape.size) as tell:
+                try:
+                    report = await store(pool, _told(rows, tape, tell))
+                except Conflict as error:
+                    raise _placed(error, tape) from error
+            took = seconds()
+        _report(tape, report, took)
+        facts(out, [("into", named(config)), *_sources(found), *rows.notes()])
+    return 0
+
+
+def _told(rows: Iterable[M], tape: Tape, tell: Tell) -> Iterator[M]:
+    """Pass the rows on, and tell how far they are."""
+    for row in rows:
+        yield row
+        if tape.rows % _EVERY == 0:
+            tell(tape.bytes_read, f"{tape.rows:,} rows")
+    tell(tape.size or 0, f"{tape.rows:,} rows; storing them")
+
+
+def _placed(error: Conflict, tape: Tape) -> Conflict:
+    """Return *error* with the line of the row that it names."""
+    if error.row is None:
+        return error
+    where = f"{tape.name}:{tape.line_of(error.row)}"
+    return Conflict(f"{where}: {error}", error.constraint, error.row)
+
+
+def _report(tape: Tape, report: Ingest, took: float) -> None:
+    counts = {
+        "rows": tape.rows,
+        "inserted": report.inserted,
+        "updated": report.updated,
+        "existing": report.existing,
+    }
+    figures(
+        out,
+        [*counts, "time", "rows/s"],
+        [*(f"{count:,}" for count in counts.values()), f"{took:.1f} s", speed(tape.rows, took)],
+    )
+
+
+def _sources(found: Plan) -> list[tuple[str, str]]:
+    """Say where each field came from, as the options would."""
+    taken = [
+        field if found.header[number] == field else f"{field}={shown(found.header[number])}"
+        for field, number in found.columns.items()
+    ]
+    lines = [("columns", ", ".join(taken))]
+    if found.constants:
+        lines.append(("set", ", ".join(f"{f}={shown(v)}" for f, v in found.constants.items())))
+    defaults = [f"{field}={value}" for field, value in found.defaults.items() if value]
+    if defaults:
+        lines.append(("defaults", f"{', '.join(defaults)} for every row"))
+    if found.unused:
+        lines.append(("not used", ", ".join(found.unused)))
+    return lines

@@ -1,0 +1,248 @@
+"""How values travel between Python and the server, exactly.
+
+There are two sets. In the *text* set numeric and the times travel as text, which Python reads
+faster than the driver reads their binary form. The driver has no text form for composites and
+ranges, though; a connection that meets one goes over to the *portable* set, in which everything
+travels in binary form, slower and just as exact. Either raises for what Python cannot
+hold (infinite times, years before 1 and after 9999, intervals of months), instead of inventing a
+value.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Context, Decimal
+from typing import Final, Literal
+
+import attrs
+
+from quantdb import exact
+from quantdb.containers import dump_json
+from quantdb.errors import InexactValue
+
+__all__ = ["PORTABLE", "TEXT", "Codec"]
+
+Format = Literal["text", "binary", "tuple"]
+
+
+@attrs.frozen
+class Codec:
+    """How the values of one type travel.
+
+    Attributes:
+        type_name: The type, by its name in the catalogue (``"numeric"``, ``"mood"``).
+        encode: Makes what is sent of a value: text, bytes, or the tuple of the driver.
+        decode: Makes a value of what is received.
+        format: In which of these forms it travels.
+        schema: Where the type is.
+    """
+
+    type_name: str
+    encode: Callable[..., object]
+    decode: Callable[..., object]
+    format: Format = "text"
+    schema: str = "pg_catalog"
+
+
+def _unreadable(kind: str, value: object) -> InexactValue:
+    return InexactValue(f"a {kind} in the database is {value}, which Python cannot hold", kind)
+
+
+# numeric
+
+
+def encode_numeric(value: object) -> str:
+    """Return a number as text."""
+    return str(exact.numeric(value))
+
+
+_POSITIVE, _NEGATIVE, _NAN, _PLUS_INFINITY, _MINUS_INFINITY = 0, 0x4000, 0xC000, 0xD000, 0xF000
+_SPECIAL: Final = {
+    _NAN: Decimal("NaN"),
+    _PLUS_INFINITY: Decimal("Infinity"),
+    _MINUS_INFINITY: Decimal("-Infinity"),
+}
+# Only scaling by a power of ten happens here, in a context that would raise if it were not exact.
+_WIDE: Final = Context(prec=200_000, Emax=999_999, Emin=-999_999)
+
+
+def numeric_to_binary(value: object) -> bytes:
+    """Return a number in the form of ``numeric_send``: groups of four digits, and a scale."""
+    number = exact.numeric(value)
+    sign, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int)  # noqa: S101 - the number is finite
+    scale = max(-exponent, 0)
+    text = ("".join(map(str, digits)) + "0" * max(exponent, 0)).rjust(scale, "0")
+    point = len(text) - scale
+    whole, fraction = text[:point].lstrip("0"), text[point:]
+    whole = whole.rjust(-(-len(whole) // 4) * 4, "0")
+    padded = fraction.ljust(-(-len(fraction) // 4) * 4, "0")
+    groups = [int(part) for part in _fours(whole + padded)]
+    weight = len(whole) // 4 - 1
+    while groups and not groups[0]:
+        groups.pop(0)
+        weight -= 1
+    while groups and not groups[-1]:
+        groups.pop()
+    flag = _NEGATIVE if sign and groups else _POSITIVE
+    return struct.pack(
+        f"!HhHH{len(groups)}H", len(groups), weight if groups else 0, flag, scale, *groups
+    )
+
+
+def _fours(digits: str) -> list[str]:
+    return [digits[at : at + 4] for at in range(0, len(digits), 4)]
+
+
+def numeric_from_binary(data: bytes) -> Decimal:
+    """Return the number that ``numeric_send`` sent, with its trailing zeros."""
+    count, weight, sign, scale = struct.unpack_from("!HhHH", data)
+    if sign in _SPECIAL:
+        return _SPECIAL[sign]
+    groups: tuple[int, ...] = struct.unpack_from(f"!{count}H", data, 8)
+    digits = "".join(f"{group:04d}" for group in groups) or "0"
+    number = Decimal(f"{'-' if sign == _NEGATIVE else ''}{digits}")
+    exponent = 4 * (weight - count + 1) if count else 0
+    return number.scaleb(exponent, _WIDE).quantize(Decimal((0, (1,), -scale)), context=_WIDE)
+
+
+# times
+
+
+def _encode_instant(value: object) -> str:
+    return exact.instant(value).isoformat()
+
+
+def _decode_instant(text: str) -> datetime:
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise _unreadable("timestamptz", text) from None
+    return value if value.tzinfo is UTC else value.astimezone(UTC)
+
+
+def _encode_naive(value: object) -> str:
+    return exact.naive_datetime(value).isoformat()
+
+
+def _decode_naive(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise _unreadable("timestamp", text) from None
+
+
+def _encode_date(value: object) -> str:
+    return exact.calendar_date(value).isoformat()
+
+
+def _decode_date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise _unreadable("date", text) from None
+
+
+_EPOCH: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - PostgreSQL's own, without a zone
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+def _instant_to_tuple(value: object) -> tuple[int]:
+    return ((exact.instant(value).replace(tzinfo=None) - _EPOCH) // _MICROSECOND,)
+
+
+def _instant_from_tuple(parts: tuple[int]) -> datetime:
+    return _since_epoch("timestamptz", parts[0]).replace(tzinfo=UTC)
+
+
+def _naive_to_tuple(value: object) -> tuple[int]:
+    return ((exact.naive_datetime(value) - _EPOCH) // _MICROSECOND,)
+
+
+def _naive_from_tuple(parts: tuple[int]) -> datetime:
+    return _since_epoch("timestamp", parts[0])
+
+
+def _since_epoch(kind: str, microseconds: int) -> datetime:
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        raise _unreadable(kind, f"{microseconds} µs after 2000-01-01") from None
+
+
+def _date_to_tuple(value: object) -> tuple[int]:
+    return (exact.calendar_date(value).toordinal() - _EPOCH.toordinal(),)
+
+
+def _date_from_tuple(parts: tuple[int]) -> date:
+    try:
+        return date.fromordinal(parts[0] + _EPOCH.toordinal())
+    except (ValueError, OverflowError):
+        raise _unreadable("date", f"{parts[0]} days after 2000-01-01") from None
+
+
+def _interval_to_tuple(value: object) -> tuple[int, int, int]:
+    span = exact.duration(value)
+    return 0, span.days, span.seconds * 1_000_000 + span.microseconds
+
+
+def _interval_from_tuple(parts: tuple[int, int, int]) -> timedelta:
+    months, days, microseconds = parts
+    if months:
+        raise _unreadable("interval", f"one of {months} months, of no fixed length,")
+    try:
+        return timedelta(days=days, microseconds=microseconds)
+    except OverflowError:
+        raise _unreadable("interval", f"one of {days} days and {microseconds} µs") from None
+
+
+# JSON
+
+
+def _load_json(text: str | bytes) -> object:
+    value: object = json.loads(text, parse_float=Decimal)
+    return value
+
+
+def _encode_json(value: object) -> str:
+    return dump_json(value)
+
+
+def _json_to_binary(value: object) -> bytes:
+    return dump_json(value).encode()
+
+
+def _jsonb_to_binary(value: object) -> bytes:
+    return b"\x01" + dump_json(value).encode()  # the version of the form
+
+
+def _jsonb_from_binary(data: bytes) -> object:
+    return _load_json(bytes(data[1:]))
+
+
+def _json_from_binary(data: bytes) -> object:
+    return _load_json(bytes(data))
+
+
+_INTERVAL: Final = Codec("interval", _interval_to_tuple, _interval_from_tuple, "tuple")
+
+TEXT: Final = (
+    Codec("numeric", encode_numeric, Decimal),
+    Codec("timestamptz", _encode_instant, _decode_instant),
+    Codec("timestamp", _encode_naive, _decode_naive),
+    Codec("date", _encode_date, _decode_date),
+    Codec("json", _encode_json, _load_json),
+    Codec("jsonb", _encode_json, _load_json),
+    _INTERVAL,
+)
+
+PORTABLE: Final = (
+    Codec("numeric", numeric_to_binary, numeric_from_binary, "binary"),
+    Codec("timestamptz", _instant_to_tuple, _instant_from_tuple, "tuple"),
+    Codec("timestamp", _naive_to_tuple, _naive_from_tuple, "tuple"),
+    Codec("date", _date_to_tuple, _date_from_tuple, "tuple"),
+    Codec("json", _json_to_binary, _json_from_binary, "binary"),
+    Codec("jsonb", _jsonb_to_binary, _jsonb_from_binary, "binary"),
+    _INTERVAL,
+)

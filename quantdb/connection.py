@@ -1,0 +1,197 @@
+"""The connections of our pool: what can go in unchanged goes in, everything else is refused."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import Final, TypeGuard, TypeVar
+
+import asyncpg
+
+from quantdb import exact
+from quantdb.catalog import Rules, checked, rules_for
+from quantdb.codecs import PORTABLE, TEXT, Codec
+from quantdb.containers import json_value
+from quantdb.database import Cursor
+from quantdb.errors import InexactValue, TransactionAborted
+
+__all__ = ["PooledConnection", "pooled"]
+
+T = TypeVar("T")
+
+_STATEMENTS_KNOWN: Final = 1_000
+
+
+class PooledConnection(asyncpg.Connection):
+    """A connection of our pool.
+
+    The parameters of every statement obey the strict boundary, whoever sends it. The server is
+    asked once what a statement takes. After a refusal it is asked again, because a column's type
+    may have been altered meanwhile, and the driver would go by the old one.
+
+    The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
+    """
+
+    __slots__ = ("_codecs", "_portable", "_rules", "clean")
+
+    tells_aborted_commit: Final = True
+
+    clean: bool
+    """Whether only repositories had it since the last reset; they leave nothing behind."""
+
+    async def begin_session(self, codecs: Sequence[Codec]) -> None:
+        """Have values travel exactly; *codecs* stand in for ours."""
+        self.clean = True
+        self._codecs = tuple(codecs)
+        self._rules: dict[str, Rules] = {}
+        self._portable = False
+        await self._use(TEXT)
+
+    def itself(self) -> "PooledConnection":
+        """Return the connection, also when asked through the wrapper that a borrower holds."""
+        return self
+
+    async def admitted(
+        self, query: str, args: Sequence[object], names: Sequence[str] = ()
+    ) -> Sequence[object]:
+        """Return what is sent for the arguments of a statement.
+
+        Raises:
+            InexactValue: An argument would not be stored as it is. *names* says what it is called;
+                otherwise it is ``$n``.
+        """
+        if not args:
+            return args
+        rules = self._rules.get(query)
+        if rules is not None and len(rules) == len(args):
+            try:
+                return checked(rules, args, names)
+            except InexactValue:
+                await self.reload_schema_state()
+        if len(self._rules) >= _STATEMENTS_KNOWN:
+            self._rules.clear()
+        self._rules[query] = rules = await self._asked(query)
+        # The driver says in its own words when the number is wrong.
+        return checked(rules, args, names) if len(rules) == len(args) else args
+
+    async def fetch_admitted(
+        self, query: str, args: Sequence[object], timeout: float | None
+    ) -> list[asyncpg.Record]:
+        """Run a statement and return its rows."""
+        run = super().fetch
+        return await self.portably(lambda: run(query, *args, timeout=timeout))
+
+    async def execute_admitted(
+        self, query: str, args: Sequence[object], timeout: float | None
+    ) -> str:
+        """Run a statement and return its status."""
+        run = super().execute
+        return await self.portably(lambda: run(query, *args, timeout=timeout))
+
+    async def cursor_admitted(
+        self, query: str, args: Sequence[object], timeout: float | None
+    ) -> Cursor:
+        """Open a server-side cursor."""
+        run = super().cursor
+
+        async def opened() -> Cursor:
+            return await run(query, *args, timeout=timeout)
+
+        return await self.portably(opened)
+
+    async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what *call* gives, by the portable codecs if the others cannot do it.
+
+        The driver says so before it has sent anything.
+        """
+        try:
+            return await call()
+        except asyncpg.UnsupportedClientFeatureError:
+            if self._portable:
+                raise
+            self._portable = True
+            await self._use(PORTABLE)
+            return await call()
+
+    async def _asked(self, query: str) -> Rules:
+        prepared = await self.prepare(query)
+        own = {("pg_catalog", "json"): json_value, ("pg_catalog", "jsonb"): json_value}
+        own |= {(codec.schema, codec.type_name): exact.anything for codec in self._codecs}
+        return await rules_for(self, prepared.get_parameters(), own)
+
+    async def _use(self, codecs: Iterable[Codec]) -> None:
+        own = {(codec.schema, codec.type_name) for codec in self._codecs}
+        ours = (codec for codec in codecs if (codec.schema, codec.type_name) not in own)
+        for codec in (*ours, *self._codecs):
+            await self.set_type_codec(
+                codec.type_name,
+                schema=codec.schema,
+                encoder=codec.encode,
+                decoder=codec.decode,
+                format=codec.format,
+            )
+
+
+# The driver's methods keep their signatures, of which there are many; the boundary stands before
+# each. A wrapper that the pool lends looks them up on the class, so it has them too.
+
+
+def _behind_the_boundary(name: str) -> None:
+    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+
+    async def method(
+        self: PooledConnection, query: str, *args: object, **options: object
+    ) -> object:
+        sent = await self.admitted(query, args)
+        result = await self.portably(lambda: plain(self, query, *sent, **options))
+        if result == "ROLLBACK" and query.lstrip()[:6].upper() == "COMMIT":
+            raise TransactionAborted(
+                "the block caught a database error and went on; "
+                "the server has rolled the transaction back"
+            )
+        return result
+
+    _put(name, method)
+
+
+def _many_behind_the_boundary(name: str) -> None:
+    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+
+    async def method(
+        self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
+    ) -> object:
+        sent = [await self.admitted(query, row) for row in args]
+        return await self.portably(lambda: plain(self, query, sent, **options))
+
+    _put(name, method)
+
+
+def _portable(name: str) -> None:
+    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+
+    async def method(self: PooledConnection, query: str, **options: object) -> object:
+        return await self.portably(lambda: plain(self, query, **options))
+
+    _put(name, method)
+
+
+def _put(name: str, method: Callable[..., Coroutine[object, object, object]]) -> None:
+    method.__name__ = name
+    method.__doc__ = getattr(asyncpg.Connection, name).__doc__
+    setattr(PooledConnection, name, method)
+
+
+for _name in ("execute", "fetch", "fetchrow", "fetchval"):
+    _behind_the_boundary(_name)
+for _name in ("executemany", "fetchmany"):
+    _many_behind_the_boundary(_name)
+_portable("prepare")
+
+
+def pooled(connection: object) -> PooledConnection | None:
+    """Return the connection of our pool that *connection* is, or wraps; None for any other."""
+    itself = getattr(connection, "itself", None)
+    inner: object = itself() if itself is not None else None
+    # By type: the driver's metaclass calls every connection an instance of every such class.
+    return inner if _is_ours(inner) else None
+
+
+def _is_ours(connection: object) -> TypeGuard[PooledConnection]:
+    return type(connection) is PooledConnection

@@ -1,0 +1,1 @@
+"""The main job: a strategy on real prices, on Ray, into PostgreSQL; run by ``quantdb demo``."""

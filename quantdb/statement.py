@@ -1,0 +1,121 @@
+"""A statement on a connection: its arguments checked, its errors explained."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final, NoReturn
+
+from quantdb.catalog import Rules, checked, rules_for
+from quantdb.connection import pooled
+from quantdb.database import Connection, Cursor, Row
+from quantdb.errors import InexactValue, QuantDBError
+from quantdb.outcomes import translated
+from quantdb.sqlfile import SqlFile
+
+__all__ = ["Statement"]
+
+_BACKENDS_KNOWN: Final = 256
+
+
+class Statement:
+    """The statement of a file, to be run on any connection, ours or not.
+
+    Every method refuses arguments that the database would change, before anything is sent, and
+    raises what an error means, with a note of the file and the line.
+    """
+
+    __slots__ = ("_foreign", "file")
+
+    def __init__(self, file: SqlFile) -> None:
+        self.file: Final = file
+        # What the server takes for $1 … $n, by backend, on connections that are not ours: such a
+        # connection is wrapped anew for each borrower, so only its backend can stand for it.
+        self._foreign: dict[int, Rules] = {}
+
+    async def fetch(
+        self,
+        connection: Connection,
+        args: Sequence[object],
+        timeout: float | None = None,
+        names: Sequence[str] = (),
+    ) -> tuple[Sequence[object], Sequence[Row]]:
+        """Return what was sent for the arguments, and the rows."""
+        sent = await self._admitted(connection, args, names)
+        ours = pooled(connection)
+        try:
+            if ours is not None:
+                return sent, await ours.fetch_admitted(self.file.text, sent, timeout)
+            return sent, await connection.fetch(self.file.text, *sent, timeout=timeout)
+        except Exception as error:
+            self.fail(error)
+
+    async def execute(
+        self, connection: Connection, args: Sequence[object], timeout: float | None
+    ) -> str:
+        """Return the status."""
+        sent = await self._admitted(connection, args)
+        ours = pooled(connection)
+        try:
+            if ours is not None:
+                return await ours.execute_admitted(self.file.text, sent, timeout)
+            return await connection.execute(self.file.text, *sent, timeout=timeout)
+        except Exception as error:
+            self.fail(error)
+
+    async def cursor(
+        self, connection: Connection, args: Sequence[object], timeout: float | None
+    ) -> Cursor:
+        """Open a server-side cursor."""
+        sent = await self._admitted(connection, args)
+        ours = pooled(connection)
+        try:
+            if ours is not None:
+                return await ours.cursor_admitted(self.file.text, sent, timeout)
+            return await connection.cursor(self.file.text, *sent, timeout=timeout)
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: Exception) -> NoReturn:
+        """Raise what *error* means, with a note of the file and the line where it arose."""
+        meaning = translated(error)
+        if not isinstance(error, QuantDBError):
+            position = getattr(error, "position", None)
+            line = self.file.line_of(int(position)) if position else self.file.line
+            meaning.add_note(f"in {self.file.path}, line {line}")
+        if meaning is error:
+            raise error
+        raise meaning from error
+
+    async def _admitted(
+        self, connection: Connection, args: Sequence[object], names: Sequence[str] = ()
+    ) -> Sequence[object]:
+        if len(args) != self.file.parameters:
+            raise TypeError(
+                f"{self.file.path} takes {self.file.parameters} arguments; {len(args)} were given"
+            )
+        if not args:
+            return args
+        ours = pooled(connection)
+        try:
+            if ours is not None:
+                return await ours.admitted(self.file.text, args, names)
+            return await self._admitted_by_backend(connection, args, names)
+        except InexactValue as error:
+            error.add_note(f"in {self.file.path}")
+            raise
+        except Exception as error:
+            self.fail(error)
+
+    async def _admitted_by_backend(
+        self, connection: Connection, args: Sequence[object], names: Sequence[str]
+    ) -> Sequence[object]:
+        backend = connection.get_server_pid()
+        known = self._foreign.get(backend)
+        if known is not None:
+            with suppress(InexactValue):  # the type may have been altered since: ask again
+                return checked(known, args, names)
+        prepared = await connection.prepare(self.file.text)
+        rules = await rules_for(connection, prepared.get_parameters())
+        if len(self._foreign) >= _BACKENDS_KNOWN:
+            self._foreign.clear()
+        self._foreign[backend] = rules
+        return checked(rules, args, names)

@@ -1,0 +1,3 @@
+-- name: ping :one
+-- One round trip.
+SELECT 1 AS one;
