@@ -4,7 +4,6 @@ The keeper has the lock on the folder from before its start until after its end,
 one at most, and who finds neither a keeper nor the lock taken may start one.
 """
 
-import fcntl
 import json
 import os
 import socket
@@ -17,6 +16,9 @@ from pathlib import Path
 from typing import Final
 
 from quantdb.errors import ConfigError
+
+if sys.platform != "win32":
+    import fcntl
 
 __all__ = ["SECONDS", "Claim", "connect", "prepare", "start"]
 
@@ -138,13 +140,13 @@ def start(folder: Path, spec: Mapping[str, str]) -> Claim | None:
     """Start a keeper and return the first claim, or None while another one begins or ends."""
     lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        # A temporary folder may have gone with its keeper while we waited.
-        if not os.path.samestat(os.fstat(lock), (folder / "lock").stat()):
-            return None
-        return _start(folder, spec, lock)
-    except (BlockingIOError, FileNotFoundError):
-        return None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A temporary folder may have gone with its keeper while we waited.
+            is_there = os.path.samestat(os.fstat(lock), (folder / "lock").stat())
+        except (BlockingIOError, FileNotFoundError):
+            is_there = False
+        return _start(folder, spec, lock) if is_there else None
     finally:
         os.close(lock)
 
@@ -155,22 +157,19 @@ def _start(folder: Path, spec: Mapping[str, str], lock: int) -> Claim:
         log.replace(folder / "log.old")
     log.touch(mode=0o600)
     ours, its = socket.socketpair()
+    package = str(Path(__file__).parent)
     with its, log.open("ab") as output:
         # It gets no terminal and no descriptors but these, and it is not our child for long.
-        subprocess.run(  # noqa: S603 - the program is our own
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                "-c",
-                _KEEPER,
-                str(Path(__file__).parent),
-                json.dumps(spec),
-            ],
-            stdin=lock,
-            stdout=its.fileno(),
-            stderr=output,
-            start_new_session=True,
-            check=False,
-        )
+        try:
+            subprocess.run(  # noqa: S603 - the program is our own
+                [sys.executable, "-I", "-S", "-c", _KEEPER, package, json.dumps(spec)],
+                stdin=lock,
+                stdout=its.fileno(),
+                stderr=output,
+                start_new_session=True,
+                check=False,
+            )
+        except OSError:
+            ours.close()
+            raise
     return Claim(ours, is_first=True)

@@ -244,13 +244,14 @@ def _short(folder: Path) -> str:
 
 def _scratch() -> Path:
     """Return a folder of this run with a short name, made when it is first needed."""
-    if not _SCRATCH.exists():
-        _SCRATCH.write_text(tempfile.mkdtemp(prefix="quantdb-", dir="/tmp"))
-    return Path(_SCRATCH.read_text())
+    # A link, because it is there as a whole or not at all, whenever the keeper is killed.
+    if not _SCRATCH.is_symlink():
+        _SCRATCH.symlink_to(tempfile.mkdtemp(prefix="quantdb-", dir="/tmp"))
+    return _SCRATCH.readlink()
 
 
 def _forget_scratch() -> None:
-    if _SCRATCH.exists():
+    if _SCRATCH.is_symlink():
         shutil.rmtree(_scratch(), ignore_errors=True)
         _SCRATCH.unlink()
 

@@ -32,10 +32,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from quantdb._embedded_claim import SECONDS, Claim, connect, prepare, start
 from quantdb.errors import ConfigError
-
-if sys.platform != "win32":
-    from quantdb._embedded_claim import SECONDS, Claim, connect, prepare, start
 
 __all__ = ["EmbeddedPostgres"]
 

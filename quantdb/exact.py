@@ -21,6 +21,7 @@ __all__ = [
     "Rule",
     "anything",
     "boolean",
+    "brief",
     "calendar_date",
     "instant",
     "integer",
@@ -54,9 +55,12 @@ def shown(value: object) -> str:
         form = repr(value)
     except ValueError:  # an int of more than 4300 digits has no repr
         form = f"a number of {type(value).__name__}"
-    if len(form) > _LONGEST_SHOWN:
-        form = f"{form[: _LONGEST_SHOWN - 1]}…"
-    return f"{form} ({type(value).__name__})"
+    return f"{brief(form)} ({type(value).__name__})"
+
+
+def brief(form: str) -> str:
+    """Return *form*, shortened to what a message has room for."""
+    return form if len(form) <= _LONGEST_SHOWN else f"{form[: _LONGEST_SHOWN - 1]}…"
 
 
 def check(rule: Rule, value: object, field: str, *, secret: bool = False) -> object:
@@ -190,8 +194,10 @@ def _time(value: object) -> time:
 
 
 def _timetz(value: object) -> time:
-    if not isinstance(value, time) or value.utcoffset() is None:
+    if not isinstance(value, time) or (offset := value.utcoffset()) is None:
         raise Refused("must be a time with a fixed UTC offset")
+    if offset % timedelta(minutes=1) or abs(offset) >= timedelta(hours=16):
+        raise Refused("must have an offset of whole minutes, below 16 hours")
     return value
 
 

@@ -70,7 +70,7 @@ def _one_of(choices: tuple[object, ...]) -> exact.Rule:
     def rule(value: object) -> object:
         if not isinstance(value, str) or value not in choices:
             raise exact.Refused(f"must be one of {', '.join(map(repr, choices))}")
-        return value
+        return exact.text(value)
 
     return rule
 
@@ -121,7 +121,8 @@ def _lasting(bar: "Price", field: "attrs.Attribute[timedelta]", value: timedelta
 
 def _within_bar(bar: "Price", field: "attrs.Attribute[Decimal]", value: Decimal) -> None:
     if not bar.low <= value <= bar.high:
-        raise _refused(field, f"must lie between low ({bar.low}) and high ({bar.high})", value)
+        low, high = exact.brief(str(bar.low)), exact.brief(str(bar.high))
+        raise _refused(field, f"must lie between low ({low}) and high ({high})", value)
 
 
 def _filled(_model: object, field: "attrs.Attribute[str]", value: str) -> None:

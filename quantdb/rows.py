@@ -19,8 +19,8 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import starmap
-from types import CodeType
-from typing import Final, TypeVar
+from types import CodeType, new_class
+from typing import Final, TypeVar, get_origin
 from uuid import UUID
 
 import attrs
@@ -34,6 +34,8 @@ __all__ = ["Builder", "builder", "trusted"]
 R = TypeVar("R")
 
 
+_ATTRS_SOURCE: Final = attrs.make_class.__code__.co_filename
+
 Builder = Callable[[Sequence[Row]], list[R]]
 
 _PLAIN: Final = frozenset(
@@ -46,12 +48,16 @@ def builder(row: Callable[..., R], where: str) -> Builder[R]:
 
     It raises ShapeMismatch, with *where* to look, when the columns do not fit.
     """
-    if not isinstance(row, type):
-        return _by_calling(row)
-    fields = _fields(row)
+    kind: object = get_origin(row) or row  # of Model[int], Model has the fields
+    fields = _fields(kind) if isinstance(kind, type) else None
     if fields is not None:
-        return _of_model(row, fields, where)
-    return _of_plain(row, where) if _is_plain(row) else _by_calling(row)
+        model = _as_class(row)
+        make = _by_twin(model, fields) if model is not None else None
+        name: str = getattr(kind, "__name__", "")
+        return _of_model(make or _by_calling(row), fields, where, name)
+    if isinstance(row, type) and _is_plain(row):
+        return _of_plain(row, where)
+    return _by_calling(row)
 
 
 def _fields(kind: type) -> "Sequence[attrs.Attribute[object]] | None":
@@ -70,17 +76,16 @@ def _by_calling(row: Callable[..., R]) -> Builder[R]:
 
 
 def _of_model(
-    model: type[R], fields: "Sequence[attrs.Attribute[object]]", where: str
+    make: Builder[R], fields: "Sequence[attrs.Attribute[object]]", where: str, name: str
 ) -> Builder[R]:
     names = tuple(field.alias or field.name for field in fields if field.init)
-    make = _by_twin(model, fields) or _by_calling(model)
 
     def build(records: Sequence[Row]) -> list[R]:
         if not records:
             return []
         columns = tuple(records[0].keys())
         if columns != names:
-            raise ShapeMismatch(_difference(where, model, names, columns))
+            raise ShapeMismatch(_difference(where, name, names, columns))
         return make(records)
 
     return build
@@ -101,6 +106,10 @@ def trusted(model: type[R]) -> Callable[..., R]:
     return make
 
 
+def _as_class(row: Callable[..., R]) -> type[R] | None:
+    return row if isinstance(row, type) else None
+
+
 def _by_twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Builder[R] | None:
     twin = _twin(model, fields)
     if twin is None:
@@ -119,34 +128,47 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
     """Return a mutable class of the same layout, or None if that is unsafe."""
     if not _is_plainly_built(model, fields):
         return None
-    slots: Sequence[str] | None = vars(model).get("__slots__")
-    twin: Callable[..., R] = attrs.make_class(
+    # attrs writes the assignments; a class of our own has them, the slots and nothing else.
+    assigning = attrs.make_class(
         model.__name__,
         {field.name: attrs.field(alias=field.alias) for field in fields},
-        bases=model.__bases__,
-        slots=slots is not None,
-        weakref_slot=slots is not None and "__weakref__" in slots,
-        eq=False,
-        repr=False,
+        slots=False,
     )
+    body: dict[str, object] = {
+        "__init__": vars(assigning)["__init__"],
+        "__setattr__": object.__setattr__,
+    }
+    slots = vars(model).get("__slots__")
+    if slots is not None:
+        body["__slots__"] = slots
+    twin: Callable[..., R] = new_class(
+        model.__name__, model.__bases__, exec_body=lambda own: own.update(body)
+    )
+    trial = twin(*fields)
     try:
-        twin(*fields).__class__ = model
+        trial.__class__ = model
     except TypeError:
         return None
+    object.__setattr__(trial, "__class__", twin)  # so that it does not end as a model
     return twin
+
+
+_CACHED_HASH: Final = "_attrs_cached_hash"
 
 
 def _is_plainly_built(model: type, fields: "Sequence[attrs.Attribute[object]]") -> bool:
     """Tell whether building *model* is no more than checking and assigning its fields."""
-    own, above = vars(model), model.__mro__[1:-1]
+    own, family = vars(model), model.__mro__[:-1]
     code = getattr(own.get("__init__"), "__code__", None)
     return (
         "__attrs_attrs__" in own
         and isinstance(code, CodeType)
         and code.co_filename.startswith("<attrs generated")
+        and _CACHED_HASH not in {*code.co_names, *code.co_consts}
         and type(model) is type
-        and not any("__new__" in vars(kind) for kind in model.__mro__[:-1])
-        and not any("__init_subclass__" in vars(kind) for kind in above)
+        and not any("__new__" in vars(kind) for kind in family)
+        and not any("__init_subclass__" in vars(kind) for kind in family[1:])
+        and not any(_assigns_its_own_way(kind) for kind in family)
         and not hasattr(model, "__attrs_pre_init__")
         and not hasattr(model, "__attrs_post_init__")
         and all(
@@ -155,6 +177,14 @@ def _is_plainly_built(model: type, fields: "Sequence[attrs.Attribute[object]]") 
             and (field.metadata.get(CHECKED) or getattr(field, "converter", None) is None)
             for field in fields
         )
+    )
+
+
+def _assigns_its_own_way(kind: type) -> bool:
+    """Tell whether a class has a ``__setattr__`` that attrs did not give it."""
+    code = getattr(vars(kind).get("__setattr__"), "__code__", None)
+    return "__setattr__" in vars(kind) and (
+        not isinstance(code, CodeType) or not code.co_filename.endswith(_ATTRS_SOURCE)
     )
 
 
@@ -168,7 +198,8 @@ def _of_plain(kind: type[R], where: str) -> Builder[R]:
             )
         value = values[0]
         # A bool is no int here, nor a datetime a date: a value keeps its type.
-        if type(value) is not kind or not isinstance(value, kind):
+        # A UUID of the driver is of a class of its own.
+        if (type(value) is not kind and kind is not UUID) or not isinstance(value, kind):
             raise ShapeMismatch(
                 f"{where}: column {next(record.keys())!r} is to be {kind.__name__}; "
                 f"it is {type(value).__name__}"
@@ -181,7 +212,7 @@ def _of_plain(kind: type[R], where: str) -> Builder[R]:
     return build
 
 
-def _difference(where: str, model: type, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
+def _difference(where: str, model: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:
     missing = [name for name in names if name not in columns]
     surplus = [name for name in columns if name not in names]
     parts = [
@@ -190,4 +221,4 @@ def _difference(where: str, model: type, names: tuple[str, ...], columns: tuple[
         "" if missing or surplus else f"the order is {', '.join(columns)}",
     ]
     said = "; ".join(filter(None, parts))
-    return f"{where}: the columns are not the fields of {model.__name__}: {said}"
+    return f"{where}: the columns are not the fields of {model}: {said}"

@@ -17,19 +17,21 @@ Cardinality = Literal["one", "many", "exec", "execrows"]
 _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 _INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
 
-# What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes.
-# Block comments nest in PostgreSQL, so they are opened here and closed by hand.
+# What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes; as
+# PostgreSQL's lexer (scan.l) has it, for which every character beyond ASCII is a letter.
+# Block comments nest, so they are opened here and closed by hand.
 _TOKEN: Final = re.compile(
     r"""
-      (?P<line>--[^\n]*)
+      (?P<line>--[^\n\r]*)
     | (?P<block>/\*)
-    | (?P<escaped>\b[eE]'(?:[^'\\]|\\.|'')*')
+    | (?P<escaped>[eE]'(?:[^'\\]|\\.|''|'(?>[ \t\f\v]|--[^\n\r]*)*+[\n\r](?>[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+')*')
     | (?P<quoted>'(?:[^']|'')*')
     | (?P<name>"(?:[^"]|"")*")
-    | (?P<dollar>\$(?:[A-Za-z_\u0080-\uffff][\w]*)?\$)
-    | (?P<parameter>\$\d+)
+    | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9\x80-\U0010ffff]*)?\$)
+    | (?P<parameter>\$[0-9]+)
     | (?P<semicolon>;)
-    | (?P<word>[^\s;'"$/-]+|[/$-])
+    | (?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9$\x80-\U0010ffff]*)
+    | (?P<other>[^ \t\n\r\f\v])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -114,7 +116,11 @@ def _keep_inside(file: Path, root: Path | Traversable | None) -> None:
             f"{file}: leaves its folder by '..'; resolve() the folder first, "
             "or name the root that it must stay in"
         )
-    if not file.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = file.resolve().is_relative_to(folder.resolve())
+    except RuntimeError as error:  # a link that leads to itself; read_bytes says so from 3.13
+        raise ConfigError(f"{file}: cannot be read: {error}") from None
+    if not inside:
         raise ConfigError(f"{file}: lies outside of {folder}")
 
 
@@ -146,36 +152,62 @@ def _cardinality(word: str) -> Cardinality | None:
 
 def _one_statement(path: str, text: str) -> tuple[set[int], int]:
     """Return the parameters of the only statement in *text*, and the line where it begins."""
-    parameters: set[int] = set()
-    begins, inside = 0, False
-    for kind, token, at in _tokens(path, text):
-        if kind == "semicolon":
-            inside = False
-            continue
-        if kind == "parameter":
-            parameters.add(int(token[1:]))
-        if not inside:
-            inside = True
-            line = text.count("\n", 0, at) + 1
-            if begins:
-                raise ConfigError(f"{path}:{line}: a second statement; a file holds one")
-            begins = line
-    if not begins:
+    only: list[_Token] = []
+    for statement in _statements(path, text):
+        if only:
+            line = statement[0].line_in(text)
+            raise ConfigError(f"{path}:{line}: a second statement; a file holds one")
+        only = statement
+    if not only:
         raise ConfigError(f"{path}: holds no statement")
-    return parameters, begins
+    parameters = {int(token.text[1:]) for token in only if token.kind == "parameter"}
+    return parameters, only[0].line_in(text)
 
 
 def first_words(path: str, text: str) -> Iterator[tuple[int, str]]:
     """Give the first word of each statement in *text*, with its line."""
-    inside = False
-    for kind, token, at in _tokens(path, text):
-        if kind != "semicolon" and not inside:
-            yield text.count("\n", 0, at) + 1, token
-        inside = kind != "semicolon"
+    for statement in _statements(path, text):
+        yield statement[0].line_in(text), statement[0].text
 
 
-def _tokens(path: str, text: str) -> Iterator[tuple[str | None, str, int]]:
-    """Give kind, text and position of every token that is no comment."""
+@attrs.frozen
+class _Token:
+    kind: str | None
+    text: str
+    at: int
+
+    @property
+    def word(self) -> str:
+        return self.text.lower() if self.kind == "word" else ""
+
+    def line_in(self, text: str) -> int:
+        return text.count("\n", 0, self.at) + 1
+
+
+def _statements(path: str, text: str) -> Iterator[list[_Token]]:
+    """Give the tokens of each statement; a semicolon in a function's body ends none."""
+    statement: list[_Token] = []
+    depth = 0
+    for token in _tokens(path, text):
+        if token.kind == "semicolon" and not depth:
+            if statement:
+                yield statement
+            statement = []
+            continue
+        # BEGIN ATOMIC … END; CASE ends with END too. psql follows a body in the same way.
+        if token.word == "end":
+            depth = max(depth - 1, 0)
+        elif depth:
+            depth += token.word == "case"
+        elif token.word == "atomic":
+            depth = statement[0].word == "create" and statement[-1].word == "begin"
+        statement.append(token)
+    if statement:
+        yield statement
+
+
+def _tokens(path: str, text: str) -> Iterator[_Token]:
+    """Give every token that is no comment."""
     at = 0
     while match := _TOKEN.search(text, at):
         at, kind = match.end(), match.lastgroup
@@ -184,7 +216,7 @@ def _tokens(path: str, text: str) -> Iterator[tuple[str | None, str, int]]:
         elif kind == "dollar":
             at = _end_of_dollar_quote(path, text, match)
         if kind not in {"line", "block"}:
-            yield kind, match[0], match.start()
+            yield _Token(kind, match[0], match.start())
 
 
 def _end_of_dollar_quote(path: str, text: str, opening: re.Match[str]) -> int:

@@ -15,6 +15,7 @@ from quantdb.embedded import EmbeddedPostgres
 
 Kind = Literal[
     "quantdb pool",
+    "quantdb pool by statement",
     "plain pool",
     "connection of quantdb's pool",
     "plain connection",
@@ -74,6 +75,14 @@ async def pool(dsn: str) -> AsyncIterator[quantdb.Pool]:
 
 
 @pytest.fixture(scope="session")
+async def statement_pool(dsn: str) -> AsyncIterator[quantdb.Pool]:
+    """quantdb's pool, on which a method of one statement is that statement and nothing else."""
+    config = quantdb.PoolConfig(dsn, min_size=0, max_size=8, transactions="statement")
+    async with quantdb.create_pool(config) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="session")
 async def plain_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
     """asyncpg's own pool; what a test writes through it stays for the session."""
     async with asyncpg.create_pool(dsn, min_size=0, max_size=8) as pool:
@@ -95,12 +104,18 @@ async def connection(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 @asynccontextmanager
 async def database(
-    kind: Kind, pool: quantdb.Pool, plain_pool: asyncpg.Pool, dsn: str
+    kind: Kind,
+    pool: quantdb.Pool,
+    statement_pool: quantdb.Pool,
+    plain_pool: asyncpg.Pool,
+    dsn: str,
 ) -> AsyncGenerator[quantdb.Database]:
     """Give the database as one of the things that a repository takes."""
     match kind:
         case "quantdb pool":
             yield pool
+        case "quantdb pool by statement":
+            yield statement_pool
         case "plain pool":
             yield plain_pool
         case "connection of quantdb's pool":
@@ -123,24 +138,26 @@ async def database(
 
 @pytest.fixture(params=KINDS)
 async def db(
-    request: pytest.FixtureRequest, pool: quantdb.Pool, plain_pool: asyncpg.Pool, dsn: str
+    request: pytest.FixtureRequest,
+    pool: quantdb.Pool,
+    statement_pool: quantdb.Pool,
+    plain_pool: asyncpg.Pool,
+    dsn: str,
 ) -> AsyncIterator[quantdb.Database]:
     """The database as each thing that a repository takes; what is written may stay."""
     kind: Kind = request.param
-    async with database(kind, pool, plain_pool, dsn) as db:
+    async with database(kind, pool, statement_pool, plain_pool, dsn) as db:
         yield db
 
 
 @pytest.fixture(autouse=True)
 def no_connection_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
     """Whoever borrows a connection of the session's pools gives it back."""
-    pools: list[quantdb.Pool | asyncpg.Pool] = []
-    if "pool" in request.fixturenames:
-        ours: quantdb.Pool = request.getfixturevalue("pool")
-        pools.append(ours)
-    if "plain_pool" in request.fixturenames:
-        plain: asyncpg.Pool = request.getfixturevalue("plain_pool")
-        pools.append(plain)
+    pools: list[quantdb.Pool | asyncpg.Pool] = [
+        request.getfixturevalue(name)
+        for name in ("pool", "statement_pool", "plain_pool")
+        if name in request.fixturenames
+    ]
     yield
     for pool in pools:
         assert pool.get_idle_size() == pool.get_size()

@@ -127,11 +127,11 @@ _EXTREMES: Final = (
 
 def _money() -> st.SearchStrategy[Decimal]:
     """Figures of up to twenty digits, trailing zeros kept."""
-    return st.builds(
-        lambda digits, places: Decimal(digits).scaleb(-places),
-        st.integers(-(10**20) + 1, 10**20 - 1),
-        st.integers(0, 12),
-    )
+    return st.builds(_placed, st.integers(-(10**20) + 1, 10**20 - 1), st.integers(0, 12))
+
+
+def _placed(digits: int, places: int) -> Decimal:
+    return Decimal(digits).scaleb(-places)
 
 
 @st.composite
@@ -265,6 +265,4 @@ def prices(draw: st.DrawFn, symbols: st.SearchStrategy[str] | None = None) -> Pr
 
 def new_users() -> st.SearchStrategy[NewUser]:
     """Whole new users."""
-    return st.builds(
-        NewUser, name=words(), email=st.none() | words(), born=st.none() | dates()
-    )
+    return st.builds(NewUser, name=words(), email=st.none() | words(), born=st.none() | dates())

@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
         result: object = command(*bound.args, **bound.kwargs)
     except CycloptsError as error:
         words = " ".join(["quantdb", *(error.command_chain or ())])
-        return _complain(f"{str(error).rstrip('.')}; see {words} --help", 2)
+        return _complain(f"{error} See: {words} --help", 2)
     except ReaderGone:
         return 1  # as quietly as others are
     except Usage as error:

@@ -29,7 +29,7 @@ Read = Callable[[str], object]
 _DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,9})?")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]{1,19}")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_INTERVAL: Final = re.compile(r"([0-9]{0,12}) ?([A-Za-z]+)")
+_INTERVAL: Final = re.compile(r"([0-9]{0,20}) ?([A-Za-z]+)")
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.(?P<fraction>[0-9]+))?)?"
@@ -113,12 +113,15 @@ def is_date(cell: str) -> bool:
     return len(cell) == _BARE_DATE
 
 
-def instant(*, assume_utc: bool = False, dates: bool = False) -> Callable[[str], datetime]:
+def instant(
+    *, assume_utc: bool = False, dates: bool = False, advice: str = "for UTC, write Z behind it"
+) -> Callable[[str], datetime]:
     """Return what reads an instant in ISO 8601 with its zone.
 
     Args:
         assume_utc: Whether a time without a zone is in UTC; else it is refused.
         dates: Whether a date without a time is its first instant in UTC; else it is refused.
+        advice: What to do about a time without a zone.
     """
 
     def read(cell: str) -> datetime:
@@ -141,7 +144,7 @@ def instant(*, assume_utc: bool = False, dates: bool = False) -> Callable[[str],
             if not dates:
                 raise Refused("is a date without a time")
         elif not assume_utc:
-            raise Refused("has no zone; if it is UTC, say --assume-utc")
+            raise Refused(f"has no zone; {advice}")
         return value.replace(tzinfo=UTC)
 
     return read

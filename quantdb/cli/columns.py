@@ -106,10 +106,11 @@ def pairs(option: str, given: Sequence[str], fields: Mapping[str, Field]) -> dic
         Usage: One has no field, an unknown one, or one that was there before.
     """
     said: dict[str, str] = {}
+    example = "field=column" if option == "--map" else "field=value"
     for each in given:
         field, equals, value = each.partition("=")
         if not equals or not value:
-            raise Usage(f"{option} {each!r}: write {option} field=value")
+            raise Usage(f"{option} {each!r}: write it as {option} {example}")
         if field not in fields:
             raise Usage(f"{option} {each!r}: the fields are {', '.join(fields)}")
         if field in said:
@@ -177,7 +178,7 @@ def _named(header: Sequence[str], field: str, name: str, where: str) -> int:
         n for n, column in enumerate(header) if _normal(column) == _normal(name)
     ]
     if len(found) != 1:
-        raise Failure(f"{where}: --map {field}={name}: {_there_are(header)}")
+        raise Failure(f"{where}: --map {field}={name}: no such column; {_there_are(header)}")
     return found[0]
 
 

@@ -1,6 +1,7 @@
 """The database that a command works on."""
 
 import os
+import socket
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -75,4 +76,6 @@ def _reason(error: OSError) -> str:
         return f"its certificate is not trusted: {error.verify_message}"
     if isinstance(error, ConnectionRefusedError) and error.errno:
         return f"{os.strerror(error.errno)}; is a server running there?"
+    if isinstance(error, socket.gaierror):
+        return "there is no such host"
     return str(error)

@@ -16,8 +16,8 @@ __all__ = ["Tell", "clock", "err", "facts", "figures", "out", "progress", "speed
 out: Final = Console(highlight=False, markup=False, emoji=False)
 err: Final = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
-Tell = Callable[[float, str], None]
-"""Tells how much is done, and what a person should see of it."""
+Tell = Callable[[float | None, str], None]
+"""Tells how much is done, None if nobody knows any more, and what a person should see of it."""
 
 
 def figures(console: Console, titles: Sequence[str], values: Sequence[str]) -> None:
@@ -60,8 +60,11 @@ def progress(what: str, total: float | None) -> Generator[Tell, None, None]:
     with bar:
         task = bar.add_task(what, total=total, detail="")
 
-        def tell(done: float, detail: str) -> None:
-            bar.update(task, completed=done, detail=detail)
+        def tell(done: float | None, detail: str) -> None:
+            if done is None:
+                bar.reset(task, total=None, detail=detail)
+            else:
+                bar.update(task, completed=done, detail=detail)
 
         yield tell
 

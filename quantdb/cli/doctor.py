@@ -19,7 +19,7 @@ from quantdb.cli import findings
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.console import clock, out
 from quantdb.cli.findings import Finding, Mark, Role, Server
-from quantdb.cli.settings import SETTINGS, of_settings
+from quantdb.cli.settings import SETTINGS, of_connections, of_settings
 from quantdb.config import PoolConfig
 from quantdb.database import Connection
 from quantdb.query import Query
@@ -169,7 +169,7 @@ async def _of_settings(connection: Connection, config: PoolConfig) -> list[Findi
     settings = {row.name: row.setting for row in rows}
     connected = await _CONNECTIONS.one(connection)
     return [
-        findings.of_connections(config, settings, connected),
+        of_connections(config, settings, connected),
         *of_settings(settings, neon=".neon." in config.target().hosts),
     ]
 

@@ -1,6 +1,6 @@
 """What the facts about a database mean: each is well, or hurts, or keeps quantdb from its work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -16,7 +16,6 @@ __all__ = [
     "Server",
     "Table",
     "of_clock",
-    "of_connections",
     "of_latency",
     "of_pooler",
     "of_role",
@@ -244,21 +243,3 @@ def of_clock(server: Server, before: datetime, after: datetime) -> Finding:
     where = "ahead of" if ahead > timedelta(0) else "behind"
     said = f"{abs(ahead).total_seconds():.1f} s {where} this host's"
     return Finding("warning", "clock", said, "run NTP on both: ids and times are made here")
-
-
-def of_connections(config: PoolConfig, settings: Mapping[str, str], connected: int) -> Finding:
-    """Judge whether the server has room for a pool of the default size."""
-    reserved = ("superuser_reserved_connections", "reserved_connections")
-    usable = int(settings["max_connections"]) - sum(
-        int(settings.get(name, "0")) for name in reserved
-    )
-    size = PoolConfig(config.dsn).max_size
-    said = f"{usable} usable, {connected} in use; a pool opens up to {size}"
-    if config.target().pooled or usable - connected >= size:
-        return Finding("ok", "connections", said)
-    return Finding(
-        "warning",
-        "connections",
-        said,
-        "choose a smaller PoolConfig(max_size=…), or raise max_connections",
-    )

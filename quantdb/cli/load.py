@@ -1,7 +1,16 @@
 """``quantdb load``: a CSV file into the database, all of it or nothing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from typing import Annotated, Final, Protocol, TypeVar
 
 import attrs
@@ -167,7 +176,7 @@ def prices(
 async def _load(
     job: _Job,
     read: Callable[[Tape, Plan], _Reader[M]],
-    store: Callable[[Database, Iterable[M]], Awaitable[Ingest]],
+    store: Callable[[Database, AsyncIterable[M]], Awaitable[Ingest]],
 ) -> int:
     mapped = pairs("--map", job.mapped, job.fields)
     constants = pairs("--set", job.constants, job.fields)
@@ -188,13 +197,15 @@ async def _load(
     return 0
 
 
-def _told(rows: Iterable[M], tape: Tape, tell: Tell) -> Iterator[M]:
+async def _told(rows: Iterable[M], tape: Tape, tell: Tell) -> AsyncGenerator[M, None]:
     """Pass the rows on, and tell how far they are."""
     for row in rows:
         yield row
         if tape.rows % _EVERY == 0:
             tell(tape.bytes_read, f"{tape.rows:,} rows")
-    tell(tape.size or 0, f"{tape.rows:,} rows; storing them")
+            # As long as the server takes all, nothing else waits, and Ctrl-C would not be heard.
+            await asyncio.sleep(0)
+    tell(None, f"{tape.rows:,} rows read, now being stored")
 
 
 def _placed(error: Conflict, tape: Tape) -> Conflict:

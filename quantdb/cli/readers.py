@@ -23,6 +23,7 @@ M = TypeVar("M")
 
 _DAY: Final = timedelta(days=1)
 _VENUES_NAMED: Final = 5
+_NO_ZONE: Final = "if it is UTC, say --assume-utc"
 
 
 class _Values(Generic[M]):
@@ -94,7 +95,7 @@ class TradeReader:
                 "side": cells.side,
                 "quantity": cells.decimal,
                 "price": cells.decimal,
-                "executed_at": cells.instant(assume_utc=assume_utc),
+                "executed_at": cells.instant(assume_utc=assume_utc, advice=_NO_ZONE),
                 "user_id": cells.whole,
                 "fee": cells.decimal,
                 "id": cells.uuid,
@@ -177,7 +178,7 @@ class PriceReader:
             plan,
             {
                 "interval": cells.interval,
-                "start": cells.instant(assume_utc=assume_utc, dates=True),
+                "start": cells.instant(assume_utc=assume_utc, dates=True, advice=_NO_ZONE),
                 **dict.fromkeys(("open", "high", "low", "close", "volume"), cells.decimal),
             },
             Price,

@@ -6,8 +6,9 @@ from typing import Final
 import attrs
 
 from quantdb.cli.findings import Finding
+from quantdb.config import PoolConfig
 
-__all__ = ["SETTINGS", "of_settings"]
+__all__ = ["SETTINGS", "of_connections", "of_settings"]
 
 _SHORT_MILLISECONDS: Final = 60_000
 _JIT_DEFAULT: Final = 100_000.0
@@ -138,3 +139,21 @@ def _jit(settings: Mapping[str, str]) -> Finding:
         said = f"compiles statements above a cost of {cost:g}: most are faster without"
         return Finding("warning", "jit", said, "ALTER SYSTEM SET jit = off")
     return Finding("ok", "jit", f"only above a cost of {cost:g}, which no short statement has")
+
+
+def of_connections(config: PoolConfig, settings: Mapping[str, str], connected: int) -> Finding:
+    """Judge whether the server has room for a pool of the default size."""
+    reserved = ("superuser_reserved_connections", "reserved_connections")
+    usable = int(settings["max_connections"]) - sum(
+        int(settings.get(name, "0")) for name in reserved
+    )
+    size = PoolConfig(config.dsn).max_size
+    said = f"{usable} usable, {connected} in use; a pool opens up to {size}"
+    if config.target().pooled or usable - connected >= size:
+        return Finding("ok", "connections", said)
+    return Finding(
+        "warning",
+        "connections",
+        said,
+        "choose a smaller PoolConfig(max_size=…), or raise max_connections",
+    )

@@ -25,6 +25,12 @@ _BUFFER: Final = 1 << 18
 _LONGEST_CELL: Final = 1 << 20
 _LONGEST_LINE: Final = 1 << 24
 
+# What Python's csv module says in words of its own.
+_CSV_ERRORS: Final = {
+    "unexpected end of data": "a quoted cell is never closed",
+    f"field larger than field limit ({_LONGEST_CELL})": "a cell of more than 1 MB: a quote open?",
+}
+
 _OTHERS: Final = {
     b"PK\x03\x04": "a ZIP archive (or a spreadsheet)",
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
@@ -106,10 +112,11 @@ class Tape:
             # The record may have begun on an earlier line than the one that cannot be read.
             raise Failure(f"{self.name}:{reader.line_num + 1}: is not UTF-8") from error
         except csv.Error as error:
-            raise Failure(f"{self.name}:{ended + 1}: {error}") from error
+            said = _CSV_ERRORS.get(str(error), str(error))
+            raise Failure(f"{self.name}:{ended + 1}: {said}") from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             # An EOFError must not get out: to the database's side it is a lost connection.
-            raise Failure(f"{self.name}: is broken gzip after line {ended}: {error}") from error
+            raise Failure(f"{self.name}: is broken gzip, after line {ended}: {error}") from error
 
     def _lines(self) -> Iterator[str]:
         start = self._bytes.peek(_BUFFER)

@@ -1,7 +1,6 @@
 """A Ray of the demo's own: on this machine, quiet, gone at the end."""
 
 import logging
-import os
 import signal
 import tempfile
 import threading
@@ -15,19 +14,15 @@ from quantdb.errors import ConfigError
 
 __all__ = ["local_ray"]
 
-_QUIET: Final = {
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    # Under "uv run", Ray would pack the working directory and build an environment from it.
-    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
 _OBJECT_STORE: Final = 80 * 1024 * 1024
 """Bytes, about the least that Ray takes: the demo sends symbols and gets counts."""
 
 
 @contextmanager
 def local_ray(cpus: int) -> Generator[None]:
-    """Start Ray on this machine, unless it runs already, and end it; it listens on loopback only.
+    """Start Ray on this machine, unless it runs already, and end it.
+
+    It listens on loopback only if `environment.prepare` came before the import of Ray.
 
     Raises:
         ConfigError: It does not start.
@@ -35,7 +30,6 @@ def local_ray(cpus: int) -> Generator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.update(_QUIET)
     # Ray's sockets lie below it, and the path of a socket has room for some 100 bytes.
     with tempfile.TemporaryDirectory(
         prefix="quantdb-ray-", dir="/tmp", ignore_cleanup_errors=True
@@ -75,7 +69,6 @@ def _start(cpus: int, folder: str) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _node_ip_address="127.0.0.1",
             _temp_dir=folder,
         )
     except Exception as error:

@@ -10,7 +10,7 @@ from quantdb import exact
 from quantdb.errors import Conflict, InexactValue
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
-from quantdb.paging import as_limit, opened, paged, sealed
+from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
@@ -147,7 +147,7 @@ class PriceRepo(Repo):
         series = ("prices", symbol, str(interval))
         last = None
         if after is not None:
-            last = datetime.fromisoformat(opened(after, *series, keys=1)[0])
+            last = as_instant(opened(after, *series, keys=1)[0])
         rows = await self._page.all(self.db, symbol, interval, last, size + 1)
         return paged(rows, size, lambda bar: sealed(*series, bar.start.isoformat()))
 

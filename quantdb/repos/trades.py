@@ -12,7 +12,7 @@ from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, NotFound
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
-from quantdb.paging import as_limit, opened, paged, sealed
+from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
@@ -168,7 +168,7 @@ class TradeRepo(Repo):
         at, last = None, None
         if after is not None:
             moment, key = opened(after, "trades", symbol, keys=2)
-            at, last = datetime.fromisoformat(moment), UUID(key)
+            at, last = as_instant(moment), as_uuid(key)
         rows = await self._page.all(self.db, symbol, at, last, size + 1)
         return paged(
             rows,

@@ -8,7 +8,7 @@ import attrs
 
 from quantdb.errors import Conflict, NotFound
 from quantdb.models import NewUser, Page, User
-from quantdb.paging import as_limit, opened, paged, sealed
+from quantdb.paging import as_id, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.sqlfile import sql_folder
@@ -96,7 +96,7 @@ class UserRepo(Repo):
             after: ``next`` of the page before; None for the first page.
         """
         size = as_limit(limit)
-        last = None if after is None else int(opened(after, "users", keys=1)[0])
+        last = None if after is None else as_id(opened(after, "users", keys=1)[0])
         rows = await self._page.all(self.db, last, size + 1)
         return paged(rows, size, lambda user: sealed("users", str(user.id)))
 

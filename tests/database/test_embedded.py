@@ -148,7 +148,7 @@ def shared_memory(user: int) -> set[str]:
 @contextlib.contextmanager
 def occupied(dsn: str) -> Generator[int]:
     """Run a statement that never looks up, so that its backend outlives the postmaster."""
-    busy = "SELECT pid FROM pg_stat_activity WHERE query LIKE '%1e12%' AND pid <> pg_backend_pid()"
+    busy = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT count%' AND state = 'active'"
     with subprocess.Popen(
         [psql(), "--no-psqlrc", dsn, "-c", "SELECT count(*) FROM generate_series(1, 1e12)"],
         stdout=subprocess.DEVNULL,
@@ -306,8 +306,9 @@ def test_everything_is_closed_to_others_and_the_folders_above_stay_as_they_were(
             assert not mode(path / name) & 0o077, name
         assert mode(path / "data" / f".s.PGSQL.{server.dsn.split(':')[-1][:5].strip('/')}") == 0o700
         for process in family(path) - {keeper(path)}:
-            status = Path(f"/proc/{process}/status").read_text()
-            assert "Uid:\t0" not in status
+            # A worker of autovacuum may end at any time.
+            with contextlib.suppress(OSError):
+                assert Path(f"/proc/{process}").stat().st_uid != 0
     assert before == {path: mode(path) for path in before}
 
 
@@ -357,7 +358,7 @@ def test_roots_server_runs_from_a_wheel_that_only_root_can_reach(folder: Path) -
     script = """
 from quantdb.embedded import EmbeddedPostgres
 with EmbeddedPostgres() as server:
-    print(server.bin("psql"), (server.path / "scratch").read_text())
+    print(server.bin("psql"), (server.path / "scratch").readlink())
     input()
 """
     with subprocess.Popen(
@@ -451,7 +452,7 @@ def test_a_path_may_be_long_and_odd(folder: Path, name: str) -> None:
         second.restart()
         assert answers(second.dsn)
         processes = family(path)
-        link = Path((path / "scratch").read_text())
+        link = (path / "scratch").readlink()
         assert mode(link) == 0o700
     assert gone(processes)
     assert not link.exists()
@@ -538,8 +539,9 @@ def test_a_holder_killed_while_the_server_is_made_leaves_nothing(folder: Path) -
     assert not (path / "data.new").exists()
 
 
-def test_a_killed_postmaster_is_followed_by_a_new_one(folder: Path) -> None:
-    with EmbeddedPostgres(folder / "server") as server:
+@pytest.mark.parametrize("version", [16, 18])
+def test_a_killed_postmaster_is_followed_by_a_new_one(folder: Path, version: int) -> None:
+    with EmbeddedPostgres(folder / "server", version) as server:
         query(server.dsn, "CREATE TABLE kept AS SELECT 7 AS it")
         with occupied(server.dsn) as backend:
             old = family(server.path)
@@ -761,6 +763,33 @@ except quantdb.ConfigError as error:
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert b"pip install 'quantdb[embedded]'" in result.stdout
+
+
+def test_on_windows_only_the_use_fails() -> None:
+    script = """
+import sys
+import quantdb
+sys.platform = "win32"
+sys.modules["fcntl"] = None
+from quantdb.embedded import EmbeddedPostgres
+try:
+    EmbeddedPostgres().__enter__()
+except quantdb.ConfigError as error:
+    print(error)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert b"Linux and macOS only" in result.stdout
+
+
+def test_a_keeper_that_cannot_be_started_is_an_error_at_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(folder / "python"))
+    with pytest.raises(ConfigError, match="No such file"):
+        EmbeddedPostgres(folder / "server").__enter__()
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(ConfigError, match="the keeper of the server ends when it has started"):
+        EmbeddedPostgres(folder / "server").__enter__()
 
 
 def test_the_wheel_is_never_imported() -> None:

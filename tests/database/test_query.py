@@ -205,6 +205,18 @@ async def test_a_shape_mismatch_stores_nothing(
     assert await count(pool, name) == 0
 
 
+@pytest.mark.parametrize("verb", ["one", "find", "all"])
+async def test_a_shape_mismatch_stores_nothing_by_statement_either(
+    statement_pool: quantdb.Pool, tmp_path: Path, verb: str
+) -> None:
+    name = await table(statement_pool, "x int, z numeric")
+    insert = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2) RETURNING x, z", Point)
+    verbs = {"one": insert.one, "find": insert.find, "all": insert.all}
+    with pytest.raises(ShapeMismatch):
+        await verbs[verb](statement_pool, 1, Decimal(2))
+    assert await count(statement_pool, name) == 0
+
+
 async def test_a_shape_mismatch_that_is_caught_in_a_unit_of_work_stores_nothing(
     pool: quantdb.Pool, tmp_path: Path
 ) -> None:
@@ -222,15 +234,16 @@ async def test_a_shape_mismatch_that_is_caught_in_a_unit_of_work_stores_nothing(
 
 
 async def test_several_rows_where_one_was_promised_are_rolled_back(
-    pool: quantdb.Pool, tmp_path: Path
+    pool: quantdb.Pool, plain_pool: asyncpg.Pool, statement_pool: quantdb.Pool, tmp_path: Path
 ) -> None:
     name = await table(pool, "n int")
     insert = query(tmp_path, f"INSERT INTO {name} VALUES ($1), ($1) RETURNING n", int)
-    with pytest.raises(Ambiguous):
-        await insert.one(pool, 1)
-    with pytest.raises(Ambiguous):
-        await insert.find(pool, 1)
-    assert await count(pool, name) == 0
+    for db in (pool, plain_pool, statement_pool):
+        with pytest.raises(Ambiguous):
+            await insert.one(db, 1)
+        with pytest.raises(Ambiguous):
+            await insert.find(db, 1)
+        assert await count(pool, name) == 0
 
 
 # Errors

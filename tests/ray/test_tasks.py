@@ -1,9 +1,10 @@
+# ruff: noqa: E402 - the environment comes before the import of Ray
 import asyncio
 import inspect
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,17 +14,30 @@ from uuid import UUID
 import asyncpg
 import attrs
 import pytest
+
+from quantdb.demo import environment
+
+environment.prepare()
+pytest.importorskip("ray.exceptions", reason="Ray is not installed")
+
 import ray
 from ray import ObjectRef
 from ray.exceptions import TaskCancelledError, WorkerCrashedError
 
 import quantdb.ray
 from quantdb import Conflict, NotFound, Pool, PoolConfig, Trade, TradeRepo
+from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError
 
 T = TypeVar("T")
 
 pytestmark = pytest.mark.usefixtures("two_workers")
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    with local_ray(2):
+        yield
 
 
 @pytest.fixture
@@ -168,7 +182,7 @@ def test_options_are_those_of_ray(config: PoolConfig, tmp_path: Path) -> None:
     @quantdb.ray.task(config, num_cpus=0.5, max_retries=0)
     async def resources(_pool: Pool, crash: Path | None = None) -> object:
         if crash is not None:
-            crash.joinpath(str(time.time_ns())).touch()  # noqa: ASYNC240 - its last act
+            crash.joinpath(str(time.time_ns())).touch()
             os._exit(1)
         context: object = ray.get_runtime_context()
         return getattr(context, "get_assigned_resources")()["CPU"]  # noqa: B009 - is untyped
@@ -230,7 +244,9 @@ async def test_a_cancelled_task_cancels_its_statement(config: PoolConfig, pool: 
     running = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '/[*] to be cancelled'"
     is_there = f"{running} AND state = 'active' AND pid <> pg_backend_pid()"
     reference = sleep.remote()
+    until = time.monotonic() + 20
     while not await pool.fetchval(is_there):
+        assert time.monotonic() < until
         await asyncio.sleep(0.05)
     getattr(ray, "cancel")(reference)  # noqa: B009 - its types are not all there
     with pytest.raises(TaskCancelledError):
@@ -243,8 +259,11 @@ async def test_a_cancelled_task_cancels_its_statement(config: PoolConfig, pool: 
 
 def test_a_job_is_a_coroutine_function(config: PoolConfig) -> None:
     declare = loose(quantdb.ray.task(config))
+
+    def plain(_pool: Pool) -> None: ...
+
     with pytest.raises(ConfigError, match="async def"):
-        declare(lambda _pool: None)
+        declare(plain)
 
 
 def test_a_job_can_be_called_without_ray(config: PoolConfig) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+pytest.importorskip("ray.exceptions", reason="Ray is not installed")
+
 import quantdb.ray
 from quantdb import Pool, PoolConfig
 from quantdb.errors import ConfigError

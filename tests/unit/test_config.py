@@ -6,8 +6,9 @@ import pickle
 import ssl
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import attrs
@@ -17,13 +18,21 @@ from hypothesis import strategies as st
 from strategies import texts
 
 from quantdb import ConfigError, PoolConfig, create_pool
-from quantdb.config import Target, redacted
+from quantdb.codecs import Codec
+from quantdb.dsn import Target, redacted
+
+R = TypeVar("R")
 
 CANARY: Final = "c4n4ry"
 NEON: Final = (
     f"postgresql://neondb_owner:npg_{CANARY}@ep-cool-forest-a1b2c3d4-pooler.eu-central-1.aws.neon"
     ".tech/neondb?sslmode=require&channel_binding=require"
 )
+
+
+def loose(call: Callable[..., R]) -> Callable[..., R]:
+    """The same, for arguments that type checkers refuse."""
+    return call
 
 
 def target(dsn: str) -> Target:
@@ -60,7 +69,7 @@ def test_a_dsn_of_neons_console_is_taken_as_it_is() -> None:
 
     assert taken.pooled
     assert verifies(NEON)
-    assert {} == query_of(NEON)
+    assert query_of(NEON) == {}
     assert urlsplit(taken.dsn).netloc == urlsplit(NEON).netloc
     assert urlsplit(taken.dsn).path == "/neondb"
 
@@ -97,7 +106,7 @@ def test_keys_that_postgresql_does_not_know_do_not_reach_it(key: str) -> None:
 
 @pytest.mark.parametrize(
     "scheme",
-    ["postgresql", "postgres", "POSTGRESQL", "postgresql+asyncpg", "postgresql+psycopg", "postgres+x"],
+    ["postgresql", "postgres", "POSTGRESQL", "postgresql+asyncpg", "postgresql+psycopg"],
 )
 def test_the_schemes_of_other_tools_are_taken(scheme: str) -> None:
     assert target(f"{scheme}://u@h/db").dsn == "postgresql://u@h/db"
@@ -244,6 +253,17 @@ def test_a_host_of_the_environment_is_verified(monkeypatch: pytest.MonkeyPatch) 
     assert verifies("postgresql:///db")
 
 
+def test_a_host_of_a_service_file_is_verified_or_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = tmp_path / "pg_service.conf"
+    services.write_text("[prod]\nhost=db.example.com\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+
+    with suppress(ConfigError):
+        assert verifies("postgresql:///db?service=prod")
+
+
 def test_a_local_host_of_the_environment_needs_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "/tmp")
 
@@ -251,7 +271,9 @@ def test_a_local_host_of_the_environment_needs_no_tls(monkeypatch: pytest.Monkey
 
 
 def test_the_context_is_made_once_a_process() -> None:
-    assert target("postgresql://a.example.com/db").tls is target("postgresql://b.example.com/db").tls
+    assert (
+        target("postgresql://a.example.com/db").tls is target("postgresql://b.example.com/db").tls
+    )
 
 
 def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
@@ -325,34 +347,31 @@ def test_a_dsn_that_cannot_work_is_refused(dsn: str) -> None:
         *(("scale_to_zero", value) for value in ("no", 2, None)),
         *(("pooled", value) for value in ("yes", 2)),
         *(("application_name", value) for value in (5, None, "a\0b")),
+        *(("codecs", value) for value in (5, None, ["numeric"])),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_and_named(name: str, value: object) -> None:
-    make: Callable[..., PoolConfig] = PoolConfig
-
     with pytest.raises(ConfigError, match=name):
-        make("postgresql://h/db", **{name: value})
+        loose(PoolConfig)("postgresql://h/db", **{name: value})
 
 
 @pytest.mark.parametrize("dsn", [None, 5, b"postgresql://h/db", Path("postgresql")])
 def test_what_is_no_dsn_at_all_is_said_plainly(dsn: object) -> None:
     # BUG (config.target): os.environ.get("DATABASE_URL") is often None; the error is urlsplit's
     # "a bytes-like object is required, not 'str'".
-    make: Callable[..., PoolConfig] = PoolConfig
-
-    with pytest.raises(ConfigError, match="DSN|dsn"):
-        make(dsn)
+    with pytest.raises(ConfigError, match=r"DSN|dsn"):
+        loose(PoolConfig)(dsn)
 
 
 def test_the_defaults_are_those_of_the_design() -> None:
     config = PoolConfig("postgresql://h/db")
 
-    assert (5, 20) == (config.min_size, config.max_size)
-    assert (30, 10, 10) == (
+    assert (config.min_size, config.max_size) == (5, 20)
+    assert (
         config.command_timeout,
         config.connect_timeout,
         config.acquire_timeout,
-    )
+    ) == (30, 10, 10)
     assert config.application_name == "quantdb"
     assert (config.pooled, config.statement_cache_size) == (None, None)
     assert (config.scale_to_zero, config.transactions) == (False, "explicit")
@@ -375,6 +394,16 @@ def test_a_config_is_frozen_hashable_and_compared_by_value() -> None:
         setattr(one, "max_size", 3)  # noqa: B010 - type checkers refuse the plain form
     with pytest.raises(ConfigError, match="max_size"):
         attrs.evolve(one, max_size=3)
+
+
+def test_a_config_keeps_codecs_of_ones_own_and_remains_a_value() -> None:
+    given_codecs = (Codec("mood", str, str, schema="public") for _once in range(1))
+
+    config = PoolConfig("postgresql://h/db", codecs=given_codecs)
+
+    assert config.codecs == (Codec("mood", str, str, schema="public"),)
+    assert config == pickle.loads(pickle.dumps(config))
+    assert hash(config) == hash(attrs.evolve(config))
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -480,9 +509,7 @@ def test_a_password_that_is_not_encoded_is_hidden_or_refused(password: str) -> N
     ("change", "value"), [("max_size", 0), ("command_timeout", -1), ("transactions", "x")]
 )
 def test_a_refused_setting_does_not_show_the_password(change: str, value: object) -> None:
-    make: Callable[..., PoolConfig] = PoolConfig
-
     with pytest.raises(ConfigError) as caught:
-        make(NEON, **{change: value})
+        loose(PoolConfig)(NEON, **{change: value})
 
     assert CANARY not in "".join(traceback.format_exception(caught.value))

@@ -81,7 +81,10 @@ def test_each_error_says_whether_to_retry_and_what_became_of_the_work(
 
 
 def test_the_tree_is_complete_and_flat() -> None:
-    assert {kind for kind, *_ in TREE} == set(QuantDBError.__subclasses__())
+    # The command line has one of its own, which never leaves it.
+    known = {kind for kind in QuantDBError.__subclasses__() if kind.__module__ == errors.__name__}
+
+    assert {kind for kind, *_ in TREE} == known
     assert not [kind for kind, *_ in TREE if kind.__subclasses__()]
     assert {type(error) for error in WHOLE} == {kind for kind, *_ in TREE} | {QuantDBError}
 

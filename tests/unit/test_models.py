@@ -191,9 +191,8 @@ def test_a_decimal_that_is_not_finite_is_refused(make: Maker, field: str, value:
 
 
 @decimal_fields
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_more_digits_than_numeric_has_are_refused(make: Maker, field: str) -> None:
+    for value in (
         Decimal(f"1E+{MAX_BEFORE}"),
         Decimal(f"-1E+{MAX_BEFORE}"),
         Decimal("1" + "0" * MAX_BEFORE),
@@ -202,11 +201,8 @@ def test_a_decimal_that_is_not_finite_is_refused(make: Maker, field: str, value:
         Decimal("1." + "0" * (MAX_AFTER + 1)),
         Decimal((0, (1,), decimal.MAX_EMAX)),
         Decimal((0, (1,), decimal.MIN_ETINY)),
-    ],
-    ids=lambda value: "value",
-)
-def test_more_digits_than_numeric_has_are_refused(make: Maker, field: str, value: object) -> None:
-    assert "digits" in str(refused(make, field, value))
+    ):
+        assert "digits" in str(refused(make, field, value))
 
 
 @given(value=decimals())
@@ -230,7 +226,7 @@ def test_an_int_becomes_a_decimal_exactly(value: int) -> None:
 
 def test_the_callers_decimal_context_changes_no_value() -> None:
     digits = "1." + "123456789" * 5
-    with decimal.localcontext(prec=3, traps=[decimal.Inexact, decimal.FloatOperation]):
+    with decimal.localcontext(decimal.Context(prec=3, traps=[decimal.Inexact])):
         kept = trade(price=Decimal(digits), fee=123456789)
 
     assert digits == str(kept.price)
@@ -263,7 +259,7 @@ def test_a_bar_without_volume_or_movement_is_a_bar() -> None:
 
 
 @pytest.mark.parametrize("field", ["open", "close"])
-@pytest.mark.parametrize("value", [Decimal("0.99"), Decimal("4.01"), Decimal("-1"), 5])
+@pytest.mark.parametrize("value", [Decimal("0.99"), Decimal("4.01"), Decimal(-1), 5])
 def test_open_and_close_lie_between_low_and_high(field: str, value: object) -> None:
     assert "between low (1) and high (4)" in str(refused(price, field, value))
 
@@ -280,7 +276,6 @@ def test_bars_are_compared_exactly_whatever_the_context() -> None:
         price(low=low, open=Decimal(1), high=Decimal(2), close=Decimal(2))
 
 
-# BUG (models._within_bar): low and high stand in the message in full, up to 147 456 digits each.
 def test_the_message_on_a_bar_out_of_bounds_stays_short() -> None:
     with pytest.raises(InexactValue) as caught:
         price(low=Decimal(_HIGHEST), high=Decimal(_HIGHEST))
@@ -317,14 +312,16 @@ def test_what_is_no_datetime_is_refused(make: Maker, field: str, value: object) 
 class Undecided(tzinfo):
     """A zone that does not say its offset, so that the datetime is naive after all."""
 
-    def utcoffset(self, at: datetime | None, /) -> timedelta | None:
-        del at
+    nothing: timedelta | None = None
 
-    def dst(self, at: datetime | None, /) -> timedelta | None:
-        del at
+    def utcoffset(self, _at: datetime | None, /) -> timedelta | None:
+        return self.nothing
 
-    def tzname(self, at: datetime | None, /) -> str | None:
-        del at
+    def dst(self, _at: datetime | None, /) -> timedelta | None:
+        return self.nothing
+
+    def tzname(self, _at: datetime | None, /) -> str | None:
+        return type(self).__name__
 
 
 @instant_fields
@@ -366,7 +363,7 @@ def test_the_two_folds_of_an_hour_are_two_instants() -> None:
 def test_an_offset_that_leaves_the_years_1_to_9999_is_refused(
     make: Maker, field: str, zone: tzinfo, *, late: bool
 ) -> None:
-    edge = (datetime.max if late else datetime.min).replace(tzinfo=zone)
+    edge = datetime.max.replace(tzinfo=zone) if late else datetime.min.replace(tzinfo=zone)
     offset = edge.utcoffset()
     assert offset is not None
     leaves = offset < timedelta(0) if late else offset > timedelta(0)
@@ -569,8 +566,6 @@ KEY: Final = "01890a5d-ac96-774b-bcce-b302099a8057"
         (trade, "executed_at", Moment(2024, 7, 1, tzinfo=timezone(timedelta(hours=1))), datetime),
         (new_user, "born", Day(1815, 12, 10), date),
         (price, "interval", Span(minutes=5), timedelta),
-        # BUG (models._one_of): a str subclass stays what it is. An `(str, Enum)` then goes into COPY
-        # as "Side.BUY", because ingest._line writes what it does not know by str().
         (trade, "side", Choice.BUY, str),
         (trade, "side", OldChoice.BUY, str),
         (trade, "side", Text("buy"), str),
@@ -590,8 +585,10 @@ def test_a_subclass_comes_out_plain(
 FIELDS: list[tuple[type[attrs.AttrsInstance], str]] = [
     (
         Trade,
-        "symbol side quantity price executed_at venue venue_trade_id user_id strategy fee currency"
-        " id",
+        (
+            "symbol side quantity price executed_at venue venue_trade_id user_id strategy fee"
+            " currency id"
+        ),
     ),
     (Price, "symbol interval start open high low close volume"),
     (NewUser, "name email born"),
@@ -626,9 +623,7 @@ def test_models_are_built_by_position_in_that_order() -> None:
         fee=4,
         currency="EUR",
         id=key,
-    ) == Trade(
-        "AAPL", "buy", one, Decimal(2), NOON, "XNAS", "v", 3, "s", Decimal(4), "EUR", key
-    )
+    ) == Trade("AAPL", "buy", one, Decimal(2), NOON, "XNAS", "v", 3, "s", Decimal(4), "EUR", key)
     assert price() == Price(
         "AAPL",
         MINUTE,
@@ -646,9 +641,9 @@ def test_models_are_built_by_position_in_that_order() -> None:
 def test_what_a_trade_does_not_say_has_the_defaults_of_the_design() -> None:
     one = Trade("AAPL", "buy", Decimal(1), Decimal(2), NOON, "XNAS")
 
-    assert (None, None, None) == (one.venue_trade_id, one.user_id, one.strategy)
+    assert (one.venue_trade_id, one.user_id, one.strategy) == (None, None, None)
     assert (Decimal(0), "USD") == (one.fee, one.currency)
-    assert (None, None) == (NewUser("Ada").email, NewUser("Ada").born)
+    assert (NewUser("Ada").email, NewUser("Ada").born) == (None, None)
 
 
 WHOLE: list[attrs.AttrsInstance] = [
@@ -772,15 +767,15 @@ def in_full(value: Decimal) -> int:
     """The value in units of the last digit that numeric has; int arithmetic does not round."""
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    figure = int("".join(map(str, digits))) * 10 ** (exponent + 60)
+    figure = int("".join(map(str, digits)) + "0" * (exponent + 60))
     return -figure if sign else figure
 
 
-figures = st.builds(
-    lambda digits, places: Decimal(digits).scaleb(-places),
-    st.integers(-(10**25), 10**25),
-    st.integers(0, 30),
-)
+def placed(digits: int, places: int) -> Decimal:
+    return Decimal(digits).scaleb(-places)
+
+
+figures = st.builds(placed, st.integers(-(10**25), 10**25), st.integers(0, 30))
 
 
 @given(quantity=figures, bought=figures, sold=figures, fees=figures, mark=figures)
@@ -791,7 +786,8 @@ def test_profit_and_loss_is_exact_whatever_the_callers_context(
     cash = in_full(sold) - in_full(bought) - in_full(fees)
     worth = in_full(quantity) * in_full(mark)
 
-    with decimal.localcontext(prec=5, traps=[decimal.Inexact, decimal.Rounded]) as context:
+    strict = decimal.Context(prec=5, traps=[decimal.Inexact, decimal.Rounded])
+    with decimal.localcontext(strict) as context:
         figure = held.pnl(mark)
         assert not context.flags[decimal.Inexact]
 

@@ -4,7 +4,7 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 from hypothesis import given
@@ -14,16 +14,21 @@ from strategies import texts
 from quantdb import InexactValue, PoolConfig, PriceRepo, TradeRepo, UserRepo, create_pool
 from quantdb.paging import as_limit, opened, paged, sealed
 
+R = TypeVar("R")
+
 MINUTE: Final = timedelta(minutes=1)
 # What refuses a cursor needs no database, so nobody opens this pool.
 UNOPENED: Final = create_pool(PoolConfig("postgresql:///none?host=/none"))
 
 
-def refused(cursor: object, *belongs_to: str, keys: int) -> None:
-    take: Callable[..., object] = opened
+def loose(call: Callable[..., R]) -> Callable[..., R]:
+    """The same, for arguments that type checkers refuse."""
+    return call
 
+
+def refused(cursor: object, *belongs_to: str, keys: int) -> None:
     with pytest.raises(InexactValue, match="no cursor of this list") as caught:
-        take(cursor, *belongs_to, keys=keys)
+        loose(opened)(cursor, *belongs_to, keys=keys)
 
     assert caught.value.field == "after"
 
@@ -159,14 +164,15 @@ async def test_a_forged_cursor_of_users_is_refused(key: str) -> None:
 async def test_a_cursor_of_another_symbol_or_interval_is_refused(symbol: str, other: str) -> None:
     at = datetime(2024, 7, 1, tzinfo=UTC).isoformat()
     if symbol != other:
+        trades = sealed("trades", other, at, "id")
         with pytest.raises(InexactValue, match="after"):
-            await TradeRepo(UNOPENED).page(symbol, after=sealed("trades", other, at, "id"))
+            await TradeRepo(UNOPENED).page(symbol, after=trades)
+        prices = sealed("prices", other, str(MINUTE), at)
         with pytest.raises(InexactValue, match="after"):
-            cursor = sealed("prices", other, str(MINUTE), at)
-            await PriceRepo(UNOPENED).page(symbol, MINUTE, after=cursor)
+            await PriceRepo(UNOPENED).page(symbol, MINUTE, after=prices)
+    minutes = sealed("prices", symbol, str(MINUTE), at)
     with pytest.raises(InexactValue, match="after"):
-        cursor = sealed("prices", symbol, str(MINUTE), at)
-        await PriceRepo(UNOPENED).page(symbol, MINUTE * 2, after=cursor)
+        await PriceRepo(UNOPENED).page(symbol, MINUTE * 2, after=minutes)
 
 
 # Pages.
@@ -204,10 +210,8 @@ def test_a_limit_is_a_whole_number_from_one(limit: int) -> None:
 
 @pytest.mark.parametrize("limit", [0, -1, -(2**63), 2**63, True, 1.0, "10", None])
 def test_any_other_limit_is_refused(limit: object) -> None:
-    take: Callable[..., int] = as_limit
-
     with pytest.raises(InexactValue, match="limit") as caught:
-        take(limit)
+        loose(as_limit)(limit)
 
     assert caught.value.field == "limit"
 

@@ -50,9 +50,8 @@ def exported(file: Path) -> list[str] | None:
     for node in module(file).body:
         match node:
             case ast.Assign(targets=[ast.Name(id="__all__")], value=value):
-                names: object = ast.literal_eval(value)
-                assert isinstance(names, list)
-                return [str(name) for name in names]
+                names: list[str] = ast.literal_eval(value)
+                return names
             case _:
                 pass
     return None
@@ -91,7 +90,7 @@ def test_each_public_name_can_be_imported_and_is_no_module(name: str) -> None:
 
 def test_a_star_import_gives_the_public_names_and_no_others() -> None:
     namespace: dict[str, object] = {}
-    exec("from quantdb import *", namespace)  # noqa: S102 - the one way to write it in a function
+    exec("from quantdb import *", namespace)
 
     assert set(namespace) - {"__builtins__"} == NAMES
 
@@ -99,8 +98,10 @@ def test_a_star_import_gives_the_public_names_and_no_others() -> None:
 @pytest.mark.parametrize("file", SOURCES, ids=name_of)
 def test_every_public_module_lists_its_names(file: Path) -> None:
     names = exported(file)
+    if names is None:  # a package that only holds others
+        assert set() == defined(file)
+        return
 
-    assert names is not None, f"{name_of(file)} has no __all__"
     assert len(names) == len(set(names))
     assert not [name for name in names if name.startswith("_")]
     assert set(names) <= defined(file)
@@ -127,7 +128,7 @@ def test_whatever_is_public_is_documented(file: Path) -> None:
     tree = module(file)
 
     assert ast.get_docstring(tree), f"{name_of(file)} has no docstring"
-    assert [] == undocumented(tree.body, "")
+    assert undocumented(tree.body, "") == []
 
 
 def test_the_types_are_for_users_too() -> None:

@@ -82,11 +82,12 @@ def test_any_text_is_read_unchanged_or_refused_with_its_name(
 
     try:
         sql = read(file)
-    except ConfigError as error:
-        assert str(file) in str(error)
-    else:
-        assert file.read_bytes() == sql.text.encode()
-        assert sql.parameters >= 0
+    except ConfigError:
+        refusal(file)
+        return
+
+    assert file.read_bytes() == sql.text.encode()
+    assert sql.parameters >= 0
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,13 @@ def test_a_file_of_windows_is_read_as_any_other(tmp_path: Path) -> None:
 
     sql = read(written(tmp_path, raw))
 
-    assert ("q", "one", 2, 4) == (sql.name, sql.cardinality, sql.parameters, sql.line)
-    assert ("trades_pkey",) == sql.indexes
+    assert (sql.name, sql.cardinality, sql.parameters, sql.line) == ("q", "one", 2, 4)
+    assert sql.indexes == ("trades_pkey",)
+
+
+# BUG (sqlfile.read): the driver's own words are "invalid message format", when the statement runs.
+def test_a_nul_is_refused(tmp_path: Path) -> None:
+    refusal(written(tmp_path, "-- name: q :many\nSELECT 1\0"))
 
 
 def test_the_repr_does_not_repeat_the_text(tmp_path: Path) -> None:
@@ -293,9 +299,7 @@ def test_parameters_are_counted_where_the_server_sees_them(
         ("SELECT $3, '$2', $1 -- $2", "$1, $3"),
     ],
 )
-def test_a_gap_in_the_parameters_is_refused(
-    tmp_path: Path, body: str, given_numbers: str
-) -> None:
+def test_a_gap_in_the_parameters_is_refused(tmp_path: Path, body: str, given_numbers: str) -> None:
     said = refusal(written(tmp_path, f"-- name: q :many\n{body}"))
 
     assert said.endswith(f"there are {given_numbers}")
@@ -382,7 +386,7 @@ def test_a_statement_is_read_from_a_zip(tmp_path: Path) -> None:
 
     sql = read(folder / "q.sql")
 
-    assert ("q", "one", 1, 2) == (sql.name, sql.cardinality, sql.parameters, sql.line)
+    assert (sql.name, sql.cardinality, sql.parameters, sql.line) == ("q", "one", 1, 2)
     assert sql.text == "-- name: q :one\r\nSELECT $1\r\n"
     assert str(tmp_path / "package.zip") in sql.path
 
@@ -428,7 +432,7 @@ def test_the_first_word_of_each_statement_is_found(words: list[str], between: st
 def test_the_body_of_a_function_is_no_statement_of_the_migration() -> None:
     text = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3"
 
-    assert ["CREATE", "SELECT"] == [word for _line, word in first_words("m.sql", text)]
+    assert [word for _line, word in first_words("m.sql", text)] == ["CREATE", "SELECT"]
 
 
 def test_the_own_folder_is_found() -> None:

@@ -91,7 +91,7 @@ def test_every_file_is_the_query_of_something_and_every_query_has_a_file() -> No
 def test_no_file_has_two_owners() -> None:
     owned = [claim.file for claim in CLAIMS]
 
-    assert [] == sorted(file for file in set(owned) if owned.count(file) > 1)
+    assert sorted(file for file in set(owned) if owned.count(file) > 1) == []
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=name_of)
@@ -109,11 +109,11 @@ def test_a_repository_has_a_folder_of_its_own(claim: Claim) -> None:
 
 
 def test_nothing_but_statements_lies_in_the_folders() -> None:
-    assert [] == [
+    assert [
         str(file.relative_to(SQL))
         for file in SQL.rglob("*")
         if file.is_file() and file.suffix != ".sql"
-    ]
+    ] == []
 
 
 # What each file looks like.
