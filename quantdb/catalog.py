@@ -1,6 +1,7 @@
 """The rules of the types that a statement's parameters have, down to what they are made of."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Final, Protocol
 
 import attrs
@@ -17,9 +18,32 @@ from quantdb.containers import (
 from quantdb.database import ColumnType, Row
 from quantdb.rows import builder
 
-__all__ = ["Rules", "checked", "rules_for"]
+__all__ = ["DRIVERS_OWN", "Rules", "checked", "rules_for"]
 
 Rules = tuple[exact.Rule, ...]
+
+
+def _no_infinity(rule: exact.Rule, *extremes: object) -> exact.Rule:
+    def admit(value: object) -> object:
+        sent = rule(value)
+        if sent in extremes:
+            raise exact.Refused("becomes infinity on a plain asyncpg connection")
+        return sent
+
+    return admit
+
+
+_FIRST: Final = datetime(1, 1, 1)  # noqa: DTZ001 - of either type
+_LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
+
+DRIVERS_OWN: Final[Mapping[tuple[str, str], exact.Rule]] = {
+    ("pg_catalog", "timestamptz"): _no_infinity(
+        exact.instant, _FIRST.replace(tzinfo=UTC), _LAST.replace(tzinfo=UTC)
+    ),
+    ("pg_catalog", "timestamp"): _no_infinity(exact.naive_datetime, _FIRST, _LAST),
+    ("pg_catalog", "date"): _no_infinity(exact.calendar_date, date.min, date.max),
+}
+"""Rules for connections with the driver's own codecs, which take the ends of time for infinity."""
 
 _DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
 

@@ -14,6 +14,7 @@ __all__ = ["PoolConfig"]
 
 N = TypeVar("N")
 
+
 def _positive(_config: object, field: "attrs.Attribute[float]", value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
         raise ConfigError(f"{field.name} must be a number of seconds greater than zero: {value!r}")
@@ -26,7 +27,7 @@ def _count(_config: object, field: "attrs.Attribute[N]", value: N) -> None:
         raise ConfigError(f"{field.name} must be a whole number, zero or more: {value!r}")
 
 
-def _flag(_config: object, field: "attrs.Attribute[N]", value: object) -> None:
+def _flag(_config: object, field: "attrs.Attribute[N]", value: N) -> None:
     if not isinstance(value, bool) and (value is not None or field.default is not None):
         raise ConfigError(f"{field.name} must be True or False: {value!r}")
 

@@ -1,5 +1,6 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Final, TypeGuard, TypeVar
 
@@ -16,6 +17,9 @@ __all__ = ["PooledConnection", "pooled"]
 
 T = TypeVar("T")
 
+_COMMIT: Final = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
+)
 _STATEMENTS_KNOWN: Final = 1_000
 
 
@@ -141,7 +145,7 @@ def _behind_the_boundary(name: str) -> None:
     ) -> object:
         sent = await self.admitted(query, args)
         result = await self.portably(lambda: plain(self, query, *sent, **options))
-        if result == "ROLLBACK" and query.lstrip()[:6].upper() == "COMMIT":
+        if result == "ROLLBACK" and _COMMIT.match(query):
             raise TransactionAborted(
                 "the block caught a database error and went on; "
                 "the server has rolled the transaction back"

@@ -115,8 +115,16 @@ class Connection(Protocol):
         """Make a transaction, or a savepoint inside one."""
         ...
 
+    async def reload_schema_state(self) -> None:
+        """Forget what was prepared and what is known of types."""
+        ...
+
     def get_server_pid(self) -> int:
         """Give the process number of the backend."""
+        ...
+
+    def is_closed(self) -> bool:
+        """Tell whether the connection is gone."""
         ...
 
     def is_in_transaction(self) -> bool:

@@ -123,17 +123,18 @@ def target_of(dsn: str, *, pooled: bool | None) -> Target:
             "the DSN must begin with postgresql://"
             + (f", not {parts.scheme}://" if parts.scheme else "")
         )
-    # A password with one of / ? # @ in it is cut there, and its end would be taken for a host, a
-    # database or a setting, and shown: of @ only the one that ends the credentials is plain.
-    if "#" in dsn or "@" in parts.path + parts.query or parts.netloc.count("@") > 1:
+    # A password that holds one of / ? # @ is cut there; its end would be taken for a host, a
+    # database or a setting, and shown.
+    behind = parts.path if "@" in parts.netloc else parts.path + parts.query
+    if "#" in dsn or "@" in behind or parts.netloc.count("@") > 1:
         raise ConfigError(
-            "the DSN has a '#', or an '@' that does not end its user and password; "
-            "there and elsewhere they must be percent-encoded, as %23 and %40"
+            "the DSN holds a '#', or an '@' besides the one before its host; "
+            "is its password percent-encoded (%23, %40)?"
         )
     query = dict(pairs)
     credentials, at, authority = parts.netloc.rpartition("@")
     hosts = _hosts(authority, query)
-    if authority and query.pop("port", None):
+    if authority and query.pop("port", ""):
         # libpq heeds the port of the query, asyncpg does not once the authority has a host.
         named = zip(authority.split(","), hosts, strict=True)
         authority = ",".join(f"{name.rstrip(':')}:{host.port}" for name, host in named)

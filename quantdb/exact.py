@@ -10,25 +10,38 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
 from typing import Final, TypeGuard
 from uuid import UUID
 
 from quantdb.errors import InexactValue
 
 __all__ = [
+    "ARITHMETIC",
+    "MAX_DECIMALS",
     "Refused",
     "Rule",
     "anything",
     "boolean",
     "brief",
     "calendar_date",
+    "check",
+    "duration",
     "instant",
     "integer",
     "is_items",
+    "lasting",
     "naive_datetime",
     "numeric",
-    "rule_for",
     "same",
     "scalar_rule",
     "shown",
@@ -41,8 +54,18 @@ Rule = Callable[[object], object]
 # PostgreSQL manual, "Numeric Types": up to 131072 digits before the decimal point
 # and up to 16383 after it.
 _MAX_ADJUSTED: Final = 131_071
-_MIN_EXPONENT: Final = -16_383
+MAX_DECIMALS: Final = 16_383
+"""Most digits after the decimal point that PostgreSQL's numeric has."""
 _LONGEST_SHOWN: Final = 60
+
+ARITHMETIC: Final = Context(
+    prec=MAX_PREC,
+    Emax=MAX_EMAX,
+    Emin=MIN_EMIN,
+    traps=[Inexact, InvalidOperation, Overflow],
+)
+"""Sums and products of stored numbers are exact in this context, or raise; the caller's own
+context does not matter."""
 
 
 class Refused(ValueError):
@@ -87,7 +110,7 @@ def numeric(value: object) -> Decimal:
     if -8_000 < value.adjusted() < _MAX_ADJUSTED and len(str(value)) < 8_000:  # noqa: PLR2004
         return value  # the usual case: the exact look below costs more than all the rest
     exponent = value.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < _MIN_EXPONENT:
+    if not isinstance(exponent, int) or exponent < -MAX_DECIMALS:
         raise Refused("has more than 16383 digits after the decimal point")
     if value.is_zero():
         return Decimal(0) if exponent > 0 else value
@@ -212,6 +235,18 @@ def duration(value: object) -> timedelta:
     return timedelta(value.days, value.seconds, value.microseconds)
 
 
+def lasting(interval: timedelta, field: str) -> timedelta:
+    """Return *interval* if it is longer than zero.
+
+    Raises:
+        InexactValue: It is not, or is no timedelta.
+    """
+    check(duration, interval, field)
+    if interval <= timedelta(0):
+        raise InexactValue(f"{field}: must be longer than zero; got {interval!r}", field)
+    return interval
+
+
 def text(value: object) -> str:
     """Admit text without NUL and without lone surrogates."""
     if not isinstance(value, str):
@@ -258,6 +293,7 @@ _RULES: Final[Mapping[str, Rule]] = {
     "bool": boolean,
     "bpchar": text,
     "bytea": _bytes,
+    "cid": _unsigned,
     "date": calendar_date,
     "float4": _float4,
     "float8": _float8,
@@ -275,6 +311,7 @@ _RULES: Final[Mapping[str, Rule]] = {
     "timetz": _timetz,
     "uuid": uuid,
     "varchar": text,
+    "xid": _unsigned,
 }
 
 
@@ -283,37 +320,9 @@ def scalar_rule(type_name: str) -> Rule | None:
     return _RULES.get(type_name)
 
 
-def rule_for(type_name: str) -> Rule:
-    """Return the rule for a PostgreSQL type by its catalogue name (``"_text"`` is ``text[]``).
-
-    None is SQL's NULL, whatever the type. A type that has no rule of its own is left to the driver.
-    """
-    if type_name.endswith("[]"):
-        return _nullable(_array(rule_for(type_name[:-2])))
-    if type_name.startswith("_"):
-        return _nullable(_array(rule_for(type_name[1:])))
-    return _nullable(_RULES.get(type_name, anything))
-
-
-def _nullable(rule: Rule) -> Rule:
-    def admit(value: object) -> object:
-        return None if value is None else rule(value)
-
-    return admit
-
-
 def is_items(value: object) -> TypeGuard[Sequence[object]]:
     """Tell a list or tuple from everything else."""
     return isinstance(value, list | tuple)
-
-
-def _array(element: Rule) -> Rule:
-    def rule(value: object) -> list[object]:
-        if not is_items(value):
-            raise Refused("must be a list")
-        return [rule(item) if is_items(item) else element(item) for item in value]
-
-    return rule
 
 
 def same(sent: object, stored: object) -> bool:

@@ -11,7 +11,6 @@ import attrs
 from quantdb.database import Connection
 from quantdb.errors import InexactValue
 from quantdb.exact import shown
-from quantdb.outcomes import translated
 
 __all__ = ["BULK_TIMEOUT", "copy_models"]
 
@@ -83,15 +82,9 @@ async def copy_models(
         if lines:
             yield "".join(lines).encode()
 
-    try:
-        await connection.copy_to_table(
-            table, source=source(), columns=["n", *names], timeout=BULK_TIMEOUT
-        )
-    except Exception as error:
-        meaning = translated(error)
-        if meaning is error:
-            raise
-        raise meaning from error
+    await connection.copy_to_table(
+        table, source=source(), columns=["n", *names], timeout=BULK_TIMEOUT
+    )
     return count
 
 

@@ -5,7 +5,6 @@ came in. Intervals of time are half-open: ``[start, end)``. Building a model che
 and raises `InexactValue`, which names the field.
 """
 
-import decimal
 import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +15,7 @@ import attrs
 
 from quantdb import exact
 from quantdb.errors import InexactValue
+from quantdb.exact import ARITHMETIC
 
 if sys.version_info >= (3, 14):
     from uuid import uuid7
@@ -42,15 +42,6 @@ T = TypeVar("T")
 CHECKED: Final = "quantdb.checked"
 """Key in a field's metadata: its converter only admits or refuses what the database admits too,
 so a row that comes from there need not pass it again."""
-
-# Sums and products of stored numbers are exact in this context, or raise;
-# the caller's own context does not matter.
-_EXACT: Final = decimal.Context(
-    prec=decimal.MAX_PREC,
-    Emax=decimal.MAX_EMAX,
-    Emin=decimal.MIN_EMIN,
-    traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow],
-)
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -268,10 +259,9 @@ class Position:
             InexactValue: *mark* is no finite Decimal.
         """
         exact.check(exact.numeric, mark, "mark")
-        cash = _EXACT.subtract(self.sold_notional, self.bought_notional)
-        return _EXACT.add(
-            _EXACT.subtract(cash, self.fees), _EXACT.multiply(self.quantity, Decimal(mark))
-        )
+        cash = ARITHMETIC.subtract(self.sold_notional, self.bought_notional)
+        worth = ARITHMETIC.multiply(self.quantity, Decimal(mark))
+        return ARITHMETIC.add(ARITHMETIC.subtract(cash, self.fees), worth)
 
 
 @attrs.frozen

@@ -7,12 +7,12 @@ from typing import Final, Generic, TypeVar, overload
 
 import attrs
 
-from quantdb import exact, sqlfile
+from quantdb import sqlfile
 from quantdb.database import Connection, Database, Row
-from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
+from quantdb.errors import Ambiguous, NotFound, ShapeMismatch
 from quantdb.rows import Builder, builder
 from quantdb.statement import Statement
-from quantdb.transaction import call, doom, single_scope, statement_scope
+from quantdb.transaction import call, doom, kept_as_sent, single_scope, statement_scope
 
 __all__ = ["Query"]
 
@@ -148,40 +148,36 @@ class Query(Generic[R]):
                 a value cannot enter it; the field is named and nothing is stored.
             NotFound: The statement stored nothing (``ON CONFLICT DO NOTHING``).
         """
-        names = [field.name for field in attrs.fields(type(model))]
-        values = [getattr(model, name) for name in names]
+        fields = [field for field in attrs.fields(type(model)) if field.init]
+        names = [field.alias or field.name for field in fields]
+        values = [getattr(model, field.name) for field in fields]
 
         async def work(connection: Connection) -> R:
             sent, records = await self._statement.fetch(connection, values, names=names)
             if not records:
                 return self._only([])
-            try:
-                row = self._only(self._builder()(records))
-                self._compare(names, sent, records[0])
-            except QuantDBError:
-                await doom(connection, f"{self.file.name}: what is stored is not what was sent")
-                raise
-            return row
+            rows = await self._built(connection, records)
+            if len(rows) > 1:
+                await doom(connection, f"{self.file.name}: stored several rows for one")
+            stored = dict(zip(records[0].keys(), records[0], strict=True))
+            await kept_as_sent(connection, dict(zip(names, sent, strict=True)), stored)
+            return self._only(rows)
 
         return await call(db, work)
-
-    def _compare(self, names: Sequence[str], sent: Sequence[object], record: Row) -> None:
-        stored = dict(zip(record.keys(), record, strict=True))
-        for name, value in zip(names, sent, strict=True):
-            if name not in stored:
-                raise ShapeMismatch(f"{self.file.path}: sends {name!r} but does not return it")
-            if not exact.same(value, stored[name]):
-                raise InexactValue(
-                    f"{name}: the database made {exact.shown(stored[name])} "
-                    f"of {exact.shown(value)}; nothing was stored ({self.file.path})",
-                    name,
-                )
 
     async def _rows(
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> list[R]:
+        self._builder()
         _sent, records = await self._statement.fetch(connection, args, timeout)
-        return self._builder()(records)
+        return await self._built(connection, records)
+
+    async def _built(self, connection: Connection, records: Sequence[Row]) -> list[R]:
+        try:
+            return self._builder()(records)
+        except ShapeMismatch:
+            await doom(connection, f"{self.file.name}: what came back is no row of its type")
+            raise
 
     def _only(self, rows: list[R]) -> R:
         if len(rows) == 1:

@@ -12,14 +12,15 @@ exactly when both have the same layout, which is tried once, when the builder is
 A class for which it would change what construction means keeps its own ``__init__``: one with a
 converter that is not merely the boundary's check, with ``__attrs_pre_init__``,
 ``__attrs_post_init__``, ``__new__`` or an ``__init__`` of its own, with a metaclass, or with
-keyword-only fields or fields that are no arguments.
+keyword-only fields or fields that are no arguments. Say ``weakref_slot=False`` to let a slotted
+class of yours have a twin: with a slot for weak references the layouts differ.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import starmap
-from types import CodeType, new_class
+from types import CodeType, MemberDescriptorType, new_class
 from typing import Final, TypeVar, get_origin
 from uuid import UUID
 
@@ -113,12 +114,36 @@ def _as_class(row: Callable[..., R]) -> type[R] | None:
 def _by_twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Builder[R] | None:
     twin = _twin(model, fields)
     if twin is None:
-        return None
+        return _by_slots(model, fields)
 
     def make(records: Sequence[Row]) -> list[R]:
         made = list(starmap(twin, records))
         for one in made:
             one.__class__ = model
+        return made
+
+    return make
+
+
+def _by_slots(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Builder[R] | None:
+    """Return a builder that fills the slots one by one, for a class that a twin cannot become.
+
+    That is one with a slot for weak references, which attrs gives unless it is told not to. Without
+    validators its own ``__init__`` is as fast.
+    """
+    slots = [getattr(model, field.name, None) for field in fields]
+    puts = [slot.__set__ for slot in slots if isinstance(slot, MemberDescriptorType)]
+    validated = any(field.validator is not None for field in fields)
+    if not validated or len(puts) != len(fields) or not _is_plainly_built(model, fields):
+        return None
+
+    def make(records: Sequence[Row]) -> list[R]:
+        made: list[R] = []
+        for record in records:
+            one = object.__new__(model)
+            for put, value in zip(puts, record, strict=True):
+                put(one, value)
+            made.append(one)
         return made
 
     return make

@@ -10,6 +10,7 @@ import attrs
 from quantdb import sqlfile
 from quantdb.database import Connection, Database
 from quantdb.errors import ConfigError
+from quantdb.outcomes import translated
 from quantdb.query import Query
 from quantdb.transaction import transaction
 
@@ -17,13 +18,14 @@ __all__ = ["Migration", "applied", "migrate", "migrations"]
 
 _NAME: Final = re.compile(r"(?P<number>\d{4})_\w+\.sql")
 _TRANSACTION_WORDS: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
+_OURS: Final = "quantdb"
 _LOCK: Final = 0x7175616E74646200  # "quantdb"; one lock for every set of a database
 _TIMEOUT: Final = 600.0
 """Seconds that a migration may wait for another one, or run."""
 
 _SQL: Final = sqlfile.sql_folder()
 _lock: Final = Query(_SQL / "migrations/lock.sql")
-_prepare: Final = Query(_SQL / "migrations/prepare.sql")
+_exists: Final = Query(_SQL / "migrations/exists.sql", bool)
 _record: Final = Query(_SQL / "migrations/record.sql")
 
 
@@ -45,9 +47,7 @@ class Migration:
 _applied: Final = Query(_SQL / "migrations/applied.sql", Migration)
 
 
-async def migrate(
-    db: Database, folder: Path | None = None, *, set_name: str = "quantdb"
-) -> list[str]:
+async def migrate(db: Database, folder: Path | None = None, *, set_name: str = _OURS) -> list[str]:
     """Apply the migrations that a database does not have yet, in one transaction.
 
     Processes that do so at once wait for one another. To run it again changes nothing.
@@ -65,16 +65,20 @@ async def migrate(
             name without a number or begins or ends a transaction. Nothing is applied.
     """
     found = migrations(folder if folder is not None else _SQL / "schema")
+    applied_now: list[str] = []
     async with transaction(db) as connection:
-        # First the lock: CREATE TABLE IF NOT EXISTS is not safe against itself.
         await _lock.run(connection, _LOCK, timeout=_TIMEOUT)
-        await _prepare.run(connection)
+        if not await _exists.one(connection):
+            first, text = migrations(_SQL / "schema")[0]  # makes the table of migrations
+            await _apply(connection, first, text, _OURS)
+            applied_now += [first.file_name] if set_name == _OURS else []
         had = await _applied.all(connection, set_name)
         pending = _pending([migration for migration, _text in found], had)
         for migration, text in found:
             if migration in pending:
                 await _apply(connection, migration, text, set_name)
-    return [migration.file_name for migration in pending]
+                applied_now.append(migration.file_name)
+    return applied_now
 
 
 def migrations(folder: Path) -> list[tuple[Migration, str]]:
@@ -93,7 +97,10 @@ def migrations(folder: Path) -> list[tuple[Migration, str]]:
             raise ConfigError(f"{file}: {found[number][0].file_name} has that number too")
         raw = file.read_bytes().replace(b"\r\n", b"\n")
         text = raw.decode()
-        for line, word in sqlfile.first_words(str(file), text):
+        words = list(sqlfile.first_words(str(file), text))
+        if not words:
+            raise ConfigError(f"{file}: holds no statement")
+        for line, word in words:
             if word.upper() in _TRANSACTION_WORDS:
                 raise ConfigError(f"{file}:{line}: {word} has no place in a migration")
         migration = Migration(number, file.name, hashlib.sha256(raw).hexdigest())
@@ -103,7 +110,7 @@ def migrations(folder: Path) -> list[tuple[Migration, str]]:
     return [found[number] for number in sorted(found)]
 
 
-async def applied(db: Database, set_name: str = "quantdb") -> list[Migration]:
+async def applied(db: Database, set_name: str = _OURS) -> list[Migration]:
     """Return the migrations that a database has, by number; its table must exist."""
     return await _applied.all(db, set_name)
 
@@ -116,6 +123,8 @@ def _pending(found: list[Migration], had: list[Migration]) -> list[Migration]:
             raise ConfigError(
                 f"the database has {old.file_name}, which is not here: it is newer than this code"
             )
+        if new.file_name != old.file_name:
+            raise ConfigError(f"{new.file_name} was {old.file_name} when it was applied")
         if new.checksum != old.checksum:
             raise ConfigError(
                 f"{new.file_name} was changed after it was applied; "
@@ -136,10 +145,13 @@ async def _apply(connection: Connection, migration: Migration, text: str, set_na
     try:
         await connection.execute(text, timeout=_TIMEOUT)
     except Exception as error:
+        meaning = translated(error)
         position = getattr(error, "position", None)
-        line = text.count("\n", 0, int(position) - 1) + 1 if position else 1
-        error.add_note(f"in {migration.file_name}, line {line}")
-        raise
+        line = f", line {text.count(chr(10), 0, int(position) - 1) + 1}" if position else ""
+        meaning.add_note(f"in {migration.file_name}{line}")
+        if meaning is error:
+            raise
+        raise meaning from error
     await _record.run(
         connection, set_name, migration.number, migration.file_name, migration.checksum
     )

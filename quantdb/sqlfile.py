@@ -17,20 +17,27 @@ Cardinality = Literal["one", "many", "exec", "execrows"]
 _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 _INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
 
-# What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes; as
-# PostgreSQL's lexer (scan.l) has it, for which every character beyond ASCII is a letter.
+# What a statement with a body begins with, and what its body does.
+_BODY: Final = ["create", "begin", "atomic"]
+
+# As PostgreSQL's lexer (scan.l) has it: all beyond ASCII is a letter, and a text may be continued
+# on a further line, of the same kind.
+_LETTER: Final = r"[A-Za-z_\x80-\U0010ffff]"
+_FURTHER: Final = r"(?>[ \t\f\v]|--[^\n\r]*)*+[\n\r](?>[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+"
+# What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes.
 # Block comments nest, so they are opened here and closed by hand.
 _TOKEN: Final = re.compile(
-    r"""
+    rf"""
       (?P<line>--[^\n\r]*)
     | (?P<block>/\*)
-    | (?P<escaped>[eE]'(?:[^'\\]|\\.|''|'(?>[ \t\f\v]|--[^\n\r]*)*+[\n\r](?>[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+')*')
-    | (?P<quoted>'(?:[^']|'')*')
-    | (?P<name>"(?:[^"]|"")*")
-    | (?P<dollar>\$(?:[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9\x80-\U0010ffff]*)?\$)
+    | (?P<escaped>[eE]'(?:[^'\\]|\\.|''|'{_FURTHER}')*+')
+    | (?P<quoted>'(?:[^']|'')*+')
+    | (?P<name>"(?:[^"]|"")*+")
+    | (?P<unclosed>[eE]?'|")
+    | (?P<dollar>\$(?:{_LETTER}(?:{_LETTER}|[0-9])*)?\$)
     | (?P<parameter>\$[0-9]+)
     | (?P<semicolon>;)
-    | (?P<word>[A-Za-z_\x80-\U0010ffff][A-Za-z_0-9$\x80-\U0010ffff]*)
+    | (?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)
     | (?P<other>[^ \t\n\r\f\v])
     """,
     re.VERBOSE | re.DOTALL,
@@ -64,6 +71,20 @@ class SqlFile:
         return self.text.count("\n", 0, position - 1) + 1
 
 
+@attrs.frozen
+class _Token:
+    kind: str | None
+    text: str
+    at: int
+
+    @property
+    def word(self) -> str:
+        return self.text.lower() if self.kind == "word" else ""
+
+    def line_in(self, text: str) -> int:
+        return text.count("\n", 0, self.at) + 1
+
+
 def sql_folder() -> Path:
     """Return quantdb's own ``sql`` folder: inside the package in a wheel, beside it in a checkout.
 
@@ -85,8 +106,8 @@ def read(file: Path | Traversable, root: Path | Traversable | None = None) -> Sq
         root: The folder that the file must not leave, links resolved; by default its own folder.
 
     Raises:
-        ConfigError: The file is missing, is not UTF-8, starts with a byte-order mark, lies outside
-            *root*, has no right header, holds no statement or several, or numbers its
+        ConfigError: The file is missing, is not UTF-8, starts with a byte-order mark, holds a NUL,
+            lies outside *root*, has no right header, holds no statement or several, or numbers its
             parameters with a gap.
     """
     if isinstance(file, Path):
@@ -104,6 +125,9 @@ def read(file: Path | Traversable, root: Path | Traversable | None = None) -> Sq
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{file}:{line}: is not UTF-8") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise ConfigError(f"{file}:{line}: holds a NUL, which PostgreSQL cannot read")
     return _parse(str(file), file.name.removesuffix(".sql"), text)
 
 
@@ -170,20 +194,6 @@ def first_words(path: str, text: str) -> Iterator[tuple[int, str]]:
         yield statement[0].line_in(text), statement[0].text
 
 
-@attrs.frozen
-class _Token:
-    kind: str | None
-    text: str
-    at: int
-
-    @property
-    def word(self) -> str:
-        return self.text.lower() if self.kind == "word" else ""
-
-    def line_in(self, text: str) -> int:
-        return text.count("\n", 0, self.at) + 1
-
-
 def _statements(path: str, text: str) -> Iterator[list[_Token]]:
     """Give the tokens of each statement; a semicolon in a function's body ends none."""
     statement: list[_Token] = []
@@ -194,14 +204,12 @@ def _statements(path: str, text: str) -> Iterator[list[_Token]]:
                 yield statement
             statement = []
             continue
-        # BEGIN ATOMIC … END; CASE ends with END too. psql follows a body in the same way.
-        if token.word == "end":
-            depth = max(depth - 1, 0)
-        elif depth:
-            depth += token.word == "case"
-        elif token.word == "atomic":
-            depth = statement[0].word == "create" and statement[-1].word == "begin"
         statement.append(token)
+        # BEGIN ATOMIC … END, counted as psql does: CASE ends with END as well.
+        if depth:
+            depth += {"case": 1, "end": -1}.get(token.word, 0)
+        elif [statement[0].word, *(each.word for each in statement[-2:])] == _BODY:
+            depth = 1
     if statement:
         yield statement
 
@@ -211,6 +219,8 @@ def _tokens(path: str, text: str) -> Iterator[_Token]:
     at = 0
     while match := _TOKEN.search(text, at):
         at, kind = match.end(), match.lastgroup
+        if kind == "unclosed":
+            raise ConfigError(f"{path}: the text opened by {match[0]} is never closed")
         if kind == "block":
             at = _end_of_block(path, text, at)
         elif kind == "dollar":

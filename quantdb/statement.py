@@ -1,10 +1,9 @@
 """A statement on a connection: its arguments checked, its errors explained."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final, NoReturn
 
-from quantdb.catalog import Rules, checked, rules_for
+from quantdb.catalog import DRIVERS_OWN, Rules, checked, rules_for
 from quantdb.connection import pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
@@ -111,10 +110,13 @@ class Statement:
         backend = connection.get_server_pid()
         known = self._foreign.get(backend)
         if known is not None:
-            with suppress(InexactValue):  # the type may have been altered since: ask again
+            try:
                 return checked(known, args, names)
+            except InexactValue:
+                # The type may have been altered since: forget what was prepared, and ask again.
+                await connection.reload_schema_state()
         prepared = await connection.prepare(self.file.text)
-        rules = await rules_for(connection, prepared.get_parameters())
+        rules = await rules_for(connection, prepared.get_parameters(), DRIVERS_OWN)
         if len(self._foreign) >= _BACKENDS_KNOWN:
             self._foreign.clear()
         self._foreign[backend] = rules

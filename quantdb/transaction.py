@@ -1,24 +1,36 @@
 """A pooled connection inside a transaction."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final, NoReturn, TypeVar
 
 import asyncpg
 
+from quantdb import exact
 from quantdb.database import Block, Connection, Database, Isolation, Pool, is_pool
 from quantdb.errors import (
     CommitUnknown,
     ConfigError,
     ConnectionLost,
     Contention,
+    InexactValue,
     PoolTimeout,
+    QuantDBError,
+    ShapeMismatch,
     TransactionAborted,
 )
 from quantdb.outcomes import is_lost, is_refused_by_abort, is_stale_plan, translated
 from quantdb.pool import Pool as OurPool
 
-__all__ = ["bulk_scope", "call", "doom", "single_scope", "statement_scope", "transaction"]
+__all__ = [
+    "bulk_scope",
+    "call",
+    "doom",
+    "kept_as_sent",
+    "single_scope",
+    "statement_scope",
+    "transaction",
+]
 
 T = TypeVar("T")
 
@@ -96,7 +108,7 @@ async def call(
     When the schema was changed since a statement was prepared, nothing was applied and the driver
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
-    joins = not is_pool(db) and db.is_in_transaction()
+    joins = not is_pool(db) and _is_alive(db) and db.is_in_transaction()
     try:
         async with scope(db) as connection:
             return await work(connection)
@@ -121,11 +133,32 @@ async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
         await connection.execute("SAVEPOINT quantdb_bulk")
         try:
             yield connection
-        except BaseException as error:
-            if not is_lost(error):
+        except BaseException:
+            if _is_alive(connection):
                 await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
             raise
         await connection.execute("RELEASE SAVEPOINT quantdb_bulk")
+
+
+async def kept_as_sent(
+    connection: Connection, sent: Mapping[str, object], stored: Mapping[str, object]
+) -> None:
+    """Doom the open transaction unless every value that was *sent* is *stored*.
+
+    Raises:
+        InexactValue: A value was changed; it is named.
+        ShapeMismatch: A value that was sent did not come back.
+    """
+    refusal: QuantDBError | None = None
+    for name, value in sent.items():
+        if name not in stored:
+            refusal = ShapeMismatch(f"{name!r} is sent but does not come back")
+        elif not exact.same(value, stored[name]):
+            made, of = exact.shown(stored[name]), exact.shown(value)
+            refusal = InexactValue(f"{name}: the database made {made} of {of}", name)
+        if refusal is not None:
+            await doom(connection, "what is stored is not what was sent")
+            raise refusal
 
 
 async def doom(connection: Connection, why: str) -> None:
@@ -149,13 +182,15 @@ async def _scope(
             _begun(connection, isolation, readonly=readonly),
         ):
             yield connection
+    elif not _is_alive(db):
+        raise ConnectionLost("the connection is closed")
     elif db.is_in_transaction():
         if isolation is not None or readonly:
             await _refuse_other(db, isolation, readonly=readonly)
         try:
             yield db
         except Exception as error:
-            _fail(error)
+            _fail_inside(error, alive=_is_alive(db))
     else:
         async with _begun(db, isolation, readonly=readonly):
             yield db
@@ -204,9 +239,9 @@ async def _begun(
     try:
         yield
     except BaseException as error:
-        await _rolled_back(block, error)
+        alive = await _rolled_back(connection, block, error)
         if isinstance(error, Exception):
-            _fail(error)
+            _fail_inside(error, alive=alive)
         raise
     try:
         await block.commit()
@@ -214,15 +249,37 @@ async def _begun(
         _fail(error, committing=True)
 
 
-async def _rolled_back(block: Block, error: BaseException) -> None:
-    """Roll back after *error*; a connection that is gone has been rolled back by the server."""
-    if is_lost(error):
-        return
+def _is_alive(connection: Connection) -> bool:
     try:
-        await block.rollback()
+        return not connection.is_closed()
+    except asyncpg.InterfaceError:  # the pool has taken a lost connection back from its borrower
+        return False
+
+
+def _fail_inside(error: Exception, *, alive: bool) -> NoReturn:
+    """Raise what an error that left a block means.
+
+    The block may have lost another connection than ours, to a feed or to another database: such
+    an error is the caller's, and passes as it is.
+    """
+    if alive and is_lost(error):
+        raise error
+    _fail(error)
+
+
+async def _rolled_back(connection: Connection, block: Block, error: BaseException) -> bool:
+    """Roll back after *error* and tell whether the connection lives.
+
+    The server has rolled back what was open on a connection that is gone.
+    """
+    try:
+        if _is_alive(connection):
+            await block.rollback()
+            return True
     except Exception as second:
         if not is_lost(second):
             error.add_note(f"and the rollback failed: {second}")
+    return False
 
 
 async def _refuse_aborted(connection: Connection) -> None:

@@ -22,12 +22,13 @@ from quantdb.cli.findings import Finding, Mark, Role, Server
 from quantdb.cli.settings import SETTINGS, of_connections, of_settings
 from quantdb.config import PoolConfig
 from quantdb.database import Connection
+from quantdb.errors import InexactValue
 from quantdb.query import Query
 from quantdb.schema import Migration
 from quantdb.sqlfile import sql_folder
 from quantdb.transaction import transaction
 
-__all__ = ["doctor"]
+__all__ = ["doctor", "of_codecs"]
 
 
 @attrs.frozen
@@ -119,7 +120,7 @@ async def _examine(config: PoolConfig) -> list[Finding]:
             *await _of_connection(connection, config),
             *await _of_rights(connection),
             *await _of_settings(connection, config),
-            await _of_codecs(connection),
+            await of_codecs(connection),
         ]
 
 
@@ -174,7 +175,7 @@ async def _of_settings(connection: Connection, config: PoolConfig) -> list[Findi
     ]
 
 
-async def _of_codecs(connection: Connection) -> Finding:
+async def of_codecs(connection: Connection) -> Finding:
     """Send what must come back the same, and what must be refused."""
     row = await connection.fetchrow(_ECHO.file.text, *_GOOD)
     changed = [
@@ -186,7 +187,7 @@ async def _of_codecs(connection: Connection) -> Finding:
         values = [bad if place == number else good for place, good in enumerate(_GOOD)]
         try:
             await connection.fetchrow(_ECHO.file.text, *values)
-        except asyncpg.DataError:
+        except (InexactValue, asyncpg.DataError):
             continue
         changed.append(kind)
     if changed:

@@ -7,7 +7,6 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Final, TypeVar
-from uuid import UUID
 
 import attrs
 from cyclopts import Parameter
@@ -22,7 +21,6 @@ from quantdb.database import Connection
 from quantdb.exact import Refused
 from quantdb.ingest import BULK_TIMEOUT
 from quantdb.models import Price, Trade
-from quantdb.paging import sealed
 from quantdb.repos import PriceRepo, TradeRepo
 from quantdb.transaction import transaction
 
@@ -30,8 +28,6 @@ __all__ = ["prices", "trades"]
 
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-_BEFORE_LAST: Final = _LAST - timedelta(microseconds=1)
-_LAST_ID: Final = UUID(int=(1 << 128) - 1)
 _BATCH: Final = 1_000
 """Rows that are written at once."""
 
@@ -225,15 +221,20 @@ async def _trades_of(job: _Job, repo: TradeRepo, symbol: str) -> AsyncGenerator[
     async with aclosing(repo.stream(symbol, job.start, job.end)) as rows:
         async for trade in rows:
             yield trade
-    # No half-open span holds the last instant there is; what follows the one before it does.
-    after: str | None = None
     if job.end == _LAST:
-        after = sealed("trades", symbol, _BEFORE_LAST.isoformat(), str(_LAST_ID))
-    while after is not None:
-        page = await repo.page(symbol, _BATCH, after)
-        for trade in page.items:
+        for trade in await _at_the_last_instant(repo, symbol):
             yield trade
-        after = page.next
+
+
+async def _at_the_last_instant(repo: TradeRepo, symbol: str) -> list[Trade]:
+    """Return the trades at the last instant there is, which no half-open span holds."""
+    limit = 1
+    while True:
+        newest = await repo.latest(symbol, limit)
+        found = [trade for trade in newest if trade.executed_at == _LAST]
+        if len(found) < limit:
+            return found[::-1]
+        limit *= 10
 
 
 async def _of_prices(job: _Job, db: Connection, interval: timedelta | None) -> list[_Series]:

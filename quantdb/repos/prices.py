@@ -8,6 +8,7 @@ import attrs
 
 from quantdb import exact
 from quantdb.errors import Conflict, InexactValue
+from quantdb.exact import lasting
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
 from quantdb.paging import as_instant, as_limit, opened, paged, sealed
@@ -226,8 +227,8 @@ class PriceRepo(Repo):
         Raises:
             InexactValue: *into* is no multiple of *interval*.
         """
-        _lasting(interval, "interval")
-        if _lasting(into, "into") % interval:
+        lasting(interval, "interval")
+        if lasting(into, "into") % interval:
             raise InexactValue(f"into: {into} is no multiple of the interval {interval}", "into")
         return await self._resample.all(self.db, symbol, interval, into, start, end)
 
@@ -238,6 +239,7 @@ class PriceRepo(Repo):
 
         What a market's calendar closes is a gap too: quantdb knows no calendar.
         """
+        lasting(interval, "interval")
         return await self._gaps.all(self.db, symbol, interval, start, end)
 
     async def coverage(self) -> list[Coverage]:
@@ -245,18 +247,11 @@ class PriceRepo(Repo):
         return await self._coverage.all(self.db)
 
 
-def _lasting(interval: timedelta, field: str) -> timedelta:
-    exact.check(exact.duration, interval, field)
-    if interval <= timedelta(0):
-        raise InexactValue(f"{field}: must be longer than zero; got {interval!r}", field)
-    return interval
-
-
 def _bounds(
     interval: timedelta, at: datetime, tolerance: timedelta | None
 ) -> tuple[datetime | None, datetime | None]:
     """Return the latest and the oldest start of a bar that answers; None is before all time."""
-    _lasting(interval, "interval")
+    lasting(interval, "interval")
     exact.check(exact.instant, at, "at")
     moment = at.astimezone(UTC)
     latest = _before(moment, interval)

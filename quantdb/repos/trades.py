@@ -8,8 +8,10 @@ from uuid import UUID
 
 import attrs
 
+from quantdb import exact
 from quantdb.database import Connection
-from quantdb.errors import Ambiguous, Conflict, Contention, NotFound
+from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound
+from quantdb.exact import lasting
 from quantdb.ingest import BULK_TIMEOUT, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
 from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
@@ -37,9 +39,16 @@ class _Refused:
 
 
 @attrs.frozen
-class _Vwap:
+class _Average:
     currency: str
     vwap: Decimal
+    notional: Decimal
+    quantity: Decimal
+    decimals: int
+
+
+_SIGNIFICANT: Final = 16
+"""Digits that PostgreSQL's division gives, unless the quotient is too small for its decimals."""
 
 
 _price: Final = trusted(Price)
@@ -48,6 +57,14 @@ _price: Final = trusted(Price)
 def _bar(*columns: object) -> tuple[Price, object]:
     *values, currency = columns
     return _price(*values), currency
+
+
+_position: Final = trusted(Position)
+
+
+def _summed(*columns: object) -> tuple[Position, object]:
+    *values, decimals = columns
+    return _position(*values), decimals
 
 
 class TradeRepo(Repo):
@@ -69,12 +86,12 @@ class TradeRepo(Repo):
     _latest = Query(_SQL / "latest.sql", Trade)
     _merge = Query(_SQL / "merge.sql")
     _page = Query(_SQL / "page.sql", Trade)
-    _positions = Query(_SQL / "positions.sql", Position)
+    _positions = Query(_SQL / "positions.sql", _summed)
     _stage = Query(_SQL / "stage.sql")
     _stored = Query(_SQL / "stored.sql", Trade)
     _symbols = Query(_SQL / "symbols.sql", str)
     _unstage = Query(_SQL / "unstage.sql")
-    _vwap = Query(_SQL / "vwap.sql", _Vwap)
+    _vwap = Query(_SQL / "vwap.sql", _Average)
 
     async def insert(self, trade: Trade) -> Trade:
         """Store a trade and return it as stored; to insert it again changes nothing.
@@ -196,11 +213,12 @@ class TradeRepo(Repo):
 
         Raises:
             Ambiguous: The trades are in several currencies.
+            InexactValue: The sums, or so many digits, are beyond PostgreSQL's numeric.
         """
         averages = await self._vwap.all(self.db, symbol, start, end)
         if len(averages) > 1:
             raise _several(symbol, [average.currency for average in averages])
-        return averages[0].vwap if averages else None
+        return _quotient(averages[0]) if averages else None
 
     async def bars(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
@@ -213,7 +231,9 @@ class TradeRepo(Repo):
 
         Raises:
             Ambiguous: The trades are in several currencies.
+            InexactValue: *interval* is not longer than zero.
         """
+        lasting(interval, "interval")
         bars = await self._bars.all(self.db, symbol, interval, start, end)
         currencies = sorted({str(currency) for _price, currency in bars})
         if len(currencies) > 1:
@@ -232,8 +252,14 @@ class TradeRepo(Repo):
             at: Only trades executed at or before this instant.
             user_id: Only trades of this user.
             strategy: Only trades of this strategy.
+
+        Raises:
+            InexactValue: A notional has more than 16383 decimals, beyond PostgreSQL's numeric.
         """
-        return await self._positions.all(self.db, at, user_id, strategy)
+        summed = await self._positions.all(self.db, at, user_id, strategy)
+        for position, decimals in summed:
+            _within_numeric(decimals, f"the notional of {position.symbol}")
+        return [position for position, _decimals in summed]
 
 
 def _conflict(refused: list[_Refused]) -> Conflict:
@@ -251,6 +277,21 @@ def _conflict(refused: list[_Refused]) -> Conflict:
         first.constraint_name,
         first.n,
     )
+
+
+def _within_numeric(decimals: object, what: str) -> None:
+    if isinstance(decimals, int) and decimals > exact.MAX_DECIMALS:
+        raise InexactValue(f"{what} has {decimals} decimals, beyond numeric", "price")
+
+
+def _quotient(average: _Average) -> Decimal:
+    _within_numeric(average.decimals, "a notional")
+    digits = len(average.vwap.as_tuple().digits) if average.vwap else 0
+    if digits < _SIGNIFICANT:
+        product = exact.ARITHMETIC.multiply(average.vwap, average.quantity)
+        if product != average.notional:
+            raise InexactValue("the average has too many decimals for numeric", "vwap")
+    return average.vwap
 
 
 def _several(symbol: str, currencies: list[str]) -> Ambiguous:

@@ -1,5 +1,6 @@
 """Users: for whom trades are made."""
 
+from collections.abc import Mapping
 from datetime import date
 from enum import Enum
 from typing import Final
@@ -12,7 +13,7 @@ from quantdb.paging import as_id, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import statement_scope
+from quantdb.transaction import kept_as_sent, statement_scope
 
 __all__ = ["UserRepo"]
 
@@ -74,6 +75,7 @@ class UserRepo(Repo):
         Raises:
             Conflict: The user was changed since *user* was read (``version``), or another user has
                 that email (``users_email_key``).
+            InexactValue: The database changed a value; nothing is stored.
             NotFound: There is no such user.
         """
         changed = attrs.evolve(
@@ -82,11 +84,12 @@ class UserRepo(Repo):
             email=user.email if email is _Kept.KEPT else email,
             born=user.born if born is _Kept.KEPT else born,
         )
-        return await self._changed(self._update, user, changed.name, changed.email, changed.born)
+        given = {"name": changed.name, "email": changed.email, "born": changed.born}
+        return await self._changed(self._update, user, given)
 
     async def deactivate(self, user: User) -> User:
         """Make a user inactive, one version on, and return the user as stored; else as `update`."""
-        return await self._changed(self._deactivate, user)
+        return await self._changed(self._deactivate, user, {})
 
     async def page(self, limit: int = 100, after: str | None = None) -> Page[User]:
         """Return at most *limit* users that come after a cursor, by id.
@@ -100,10 +103,11 @@ class UserRepo(Repo):
         rows = await self._page.all(self.db, last, size + 1)
         return paged(rows, size, lambda user: sealed("users", str(user.id)))
 
-    async def _changed(self, query: Query[User], user: User, *values: object) -> User:
+    async def _changed(self, query: Query[User], user: User, given: Mapping[str, object]) -> User:
         async with statement_scope(self.db) as connection:
-            changed = await query.find(connection, user.id, user.version, *values)
+            changed = await query.find(connection, user.id, user.version, *given.values())
             if changed is not None:
+                await kept_as_sent(connection, given, attrs.asdict(changed))
                 return changed
             current = await self._get.find(connection, user.id)
             if current is None:

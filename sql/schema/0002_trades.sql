@@ -17,7 +17,7 @@ CREATE TABLE trades (
     currency text COLLATE "C" NOT NULL DEFAULT 'USD',
     id uuid CONSTRAINT trades_pkey PRIMARY KEY,
 
-    CONSTRAINT trades_symbol_not_empty CHECK (symbol <> ''),
+    CONSTRAINT trades_symbol_not_blank CHECK (symbol ~ '[^[:space:]]'),
     CONSTRAINT trades_side_buy_or_sell CHECK (side IN ('buy', 'sell')),
     -- In numeric's order NaN stands above Infinity: "< Infinity" refuses both.
     CONSTRAINT trades_quantity_positive CHECK (quantity > 0 AND quantity < numeric 'Infinity'),
@@ -29,11 +29,11 @@ CREATE TABLE trades (
         executed_at BETWEEN timestamptz '0001-01-01 00:00:00+00'
         AND timestamptz '9999-12-31 23:59:59.999999+00'
     ),
-    CONSTRAINT trades_venue_not_empty CHECK (venue <> ''),
-    CONSTRAINT trades_venue_trade_id_not_empty CHECK (venue_trade_id <> ''),
-    CONSTRAINT trades_strategy_not_empty CHECK (strategy <> ''),
+    CONSTRAINT trades_venue_not_blank CHECK (venue ~ '[^[:space:]]'),
+    CONSTRAINT trades_venue_trade_id_not_blank CHECK (venue_trade_id ~ '[^[:space:]]'),
+    CONSTRAINT trades_strategy_not_blank CHECK (strategy ~ '[^[:space:]]'),
     CONSTRAINT trades_fee_finite CHECK (fee > numeric '-Infinity' AND fee < numeric 'Infinity'),
-    CONSTRAINT trades_currency_not_empty CHECK (currency <> '')
+    CONSTRAINT trades_currency_not_blank CHECK (currency ~ '[^[:space:]]')
 );
 
 -- Venues use an id again for another symbol, so the symbol belongs to the key.

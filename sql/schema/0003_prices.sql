@@ -10,7 +10,7 @@ CREATE TABLE prices (
     volume numeric NOT NULL,
 
     CONSTRAINT prices_pkey PRIMARY KEY (symbol, interval, start),
-    CONSTRAINT prices_symbol_not_empty CHECK (symbol <> ''),
+    CONSTRAINT prices_symbol_not_blank CHECK (symbol ~ '[^[:space:]]'),
     -- Days are 24 hours; a month has no length.
     CONSTRAINT prices_interval_positive CHECK (
         interval > interval '0'

@@ -1,6 +1,7 @@
 -- name: merge :execrows
 -- Stores the staged trades whose id and venue key are free, and says how many; of two that are
--- staged under one key, the first by n.
+-- staged under one id, the first by n.
+-- In order of the id, so that two merges of the same trades cannot deadlock.
 INSERT INTO trades (
     symbol, side, quantity, price, executed_at, venue,
     venue_trade_id, user_id, strategy, fee, currency, id
@@ -9,5 +10,5 @@ SELECT
     symbol, side, quantity, price, executed_at, venue,
     venue_trade_id, user_id, strategy, fee, currency, id
 FROM staged_trades
-ORDER BY n
+ORDER BY id, n
 ON CONFLICT DO NOTHING;

@@ -1,6 +1,7 @@
 -- name: positions :many
 -- What was bought and sold until $1, inclusive: a row per symbol and currency, by symbol, then
--- currency. quantity is bought less sold; the sums are exact and never NULL.
+-- currency. quantity is bought less sold; the sums are never NULL, and exact unless decimals, the
+-- most that a notional has, is beyond the 16383 of numeric.
 -- $1 at, $2 user_id, $3 strategy; NULL is no limit.
 -- One of three branches runs, so that a plan for all arguments still finds the index of the filter
 -- that is given; without one every trade is read.
@@ -14,7 +15,8 @@ SELECT
     sum(CASE t.side WHEN 'sell' THEN t.quantity ELSE 0 END) AS sold,
     sum(CASE t.side WHEN 'buy' THEN t.quantity * t.price ELSE 0 END) AS bought_notional,
     sum(CASE t.side WHEN 'sell' THEN t.quantity * t.price ELSE 0 END) AS sold_notional,
-    sum(t.fee) AS fees
+    sum(t.fee) AS fees,
+    max(scale(t.quantity) + scale(t.price)) AS decimals
 FROM (
     SELECT a.symbol, a.side, a.quantity, a.price, a.fee, a.currency
     FROM trades AS a

@@ -4,7 +4,12 @@
 -- decimals of price × quantity, so that trades at one price have exactly that average.
 -- $1 symbol, $2 start, $3 end
 -- index: trades_symbol_time
-SELECT currency, sum(price * quantity) / sum(quantity) AS vwap
+SELECT
+    currency,
+    sum(price * quantity) / sum(quantity) AS vwap,
+    sum(price * quantity) AS notional,
+    sum(quantity) AS quantity,
+    max(scale(quantity) + scale(price)) AS decimals
 FROM trades
 WHERE symbol = $1 AND executed_at >= $2 AND executed_at < $3
 GROUP BY currency

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import textwrap
 import time as clock
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -658,46 +659,45 @@ async def test_a_pool_limits_every_statement(dsn: str, tmp_path: Path) -> None:
 # Changes of the schema under an open pool
 
 
+@asynccontextmanager
+async def two_connections(kind: str, dsn: str) -> AsyncGenerator[quantdb.Database]:
+    """Give a pool of two connections of the test's own."""
+    if kind == "ours":
+        async with small_pool(dsn, max_size=2) as pool:
+            yield pool
+    else:
+        async with asyncpg.create_pool(dsn, min_size=0, max_size=2) as plain:
+            yield plain
+
+
+@pytest.mark.parametrize("kind", ["ours", "plain"])
 @pytest.mark.parametrize("warm", [1, 10])
 async def test_a_column_that_became_numeric_never_truncates(
-    dsn: str, tmp_path: Path, warm: int
+    dsn: str, tmp_path: Path, kind: str, warm: int
 ) -> None:
-    async with (
-        small_pool(dsn, max_size=2) as pool,
-        asyncpg.create_pool(dsn, min_size=0, max_size=2) as plain,
-    ):
-        for db in (pool, plain):
-            name = await table(db, "key int, value int")
-            run = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2)")
-            store = query(
-                tmp_path, f"INSERT INTO {name} VALUES ($1, $2) RETURNING key, value", Entry
-            )
-            find = query(tmp_path, f"SELECT key, value FROM {name} WHERE value = $1", Entry)
-            for n in range(warm):
-                await run.run(db, n, n)
-                await store.store(db, Entry(n, n))
-                await find.all(db, n)
-            other = await asyncpg.connect(dsn)
-            await other.execute(f"ALTER TABLE {name} ALTER value TYPE numeric")
-            await other.execute(f"DELETE FROM {name}")
-            await other.close()
-            wanted: list[Decimal] = []
-            for n in range(4):
-                value = Decimal(f"{n}.5")
-                try:
-                    await run.run(db, n, value)
-                except (QuantDBError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    continue
-                wanted.append(value)
-            sql = f"SELECT value FROM {name} ORDER BY value"
-            assert [(value,) for value in wanted] == await look(db, sql)
-            for n in range(4):
-                value = Decimal(f"{n}.5")
-                try:
-                    assert Entry(n, value) == await store.store(db, Entry(n, value))
-                    assert all(row.value == value for row in await find.all(db, value))
-                except (QuantDBError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                    continue
+    failures = (QuantDBError, asyncpg.PostgresError, asyncpg.InterfaceError)
+    async with two_connections(kind, dsn) as db:
+        name = await table(db, "key int, value int")
+        run = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2)")
+        store = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2) RETURNING key, value", Entry)
+        find = query(tmp_path, f"SELECT key, value FROM {name} WHERE value = $1", Entry)
+        for n in range(warm):
+            await asyncio.gather(run.run(db, n, n), run.run(db, n, n))
+            await asyncio.gather(store.store(db, Entry(n, n)), find.all(db, n))
+        admin = await asyncpg.connect(dsn)
+        await admin.execute(f"ALTER TABLE {name} ALTER value TYPE numeric")
+        await admin.execute(f"DELETE FROM {name}")
+        await admin.close()
+        answers = await asyncio.gather(
+            *(run.run(db, n, Decimal(f"{n}.5")) for n in range(8)), return_exceptions=True
+        )
+        assert all(answer == 1 or isinstance(answer, failures) for answer in answers)
+        wanted = [(Decimal(f"{n}.5"),) for n in range(8) if answers[n] == 1]
+        assert wanted == await look(db, f"SELECT value FROM {name} ORDER BY value")
+        for value in (Decimal("10.5"), Decimal("11.5")):
+            with contextlib.suppress(*failures):
+                assert Entry(0, value) == await store.store(db, Entry(0, value))
+                assert [Entry(0, value)] == await find.all(db, value)
 
 
 async def test_after_a_change_of_the_columns_a_connection_fails_once_at_most(
@@ -783,29 +783,32 @@ async def test_a_repository_of_ones_own_is_a_class_and_a_folder(
 # Borrowed connections
 
 
-LOCKS = """
-    SELECT count(*) FROM pg_locks AS l JOIN pg_database AS d ON d.oid = l.database
-    WHERE l.locktype = 'advisory' AND l.objid = 4711 AND d.datname = current_database()
-"""
-
-
+@pytest.mark.parametrize(
+    ("sql", "is_clean"),
+    [
+        (
+            "SELECT set_config('search_path', 'pg_catalog', false)",
+            "SELECT current_setting('search_path') <> 'pg_catalog'",
+        ),
+        ("SET statement_timeout = 12345", "SELECT current_setting('statement_timeout') = '0'"),
+        ("SET ROLE pg_monitor", "SELECT current_user <> 'pg_monitor'"),
+        (
+            "CREATE TEMP TABLE leftover AS SELECT 1 AS n",
+            "SELECT to_regclass('pg_temp.leftover') IS NULL",
+        ),
+        (
+            "SELECT pg_advisory_lock(4711)",
+            "SELECT count(*) = 0 FROM pg_locks WHERE objid = 4711 AND pid = pg_backend_pid()",
+        ),
+    ],
+    ids=["search_path", "setting", "role", "temporary table", "advisory lock"],
+)
 async def test_a_query_that_dirties_the_session_dirties_no_other_borrower_s(
-    dsn: str, tmp_path: Path
+    dsn: str, tmp_path: Path, sql: str, is_clean: str
 ) -> None:
     async with small_pool(dsn) as pool:
-        for sql, ask, clean in (
-            ("SELECT set_config('search_path', 'pg_catalog', false)", "SHOW search_path", None),
-            ("SET statement_timeout = 12345", "SHOW statement_timeout", None),
-            (
-                "CREATE TEMP TABLE leftover AS SELECT 1 AS n",
-                "SELECT count(*) FROM pg_class WHERE relname = 'leftover'",
-                0,
-            ),
-            ("SELECT pg_advisory_lock(4711)", LOCKS, 0),
-        ):
-            expected = await pool.fetchval(ask) if clean is None else clean
-            await query(tmp_path, sql).run(pool)
-            assert expected == await pool.fetchval(ask)
+        await query(tmp_path, sql).run(pool)
+        assert await query(tmp_path, is_clean, bool).one(pool)
 
 
 async def test_two_streams_of_one_query_run_side_by_side(

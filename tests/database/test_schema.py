@@ -385,7 +385,6 @@ async def test_a_rebuild_from_zero_equals_the_shipped_schema(
     pool: quantdb.Pool, empty: quantdb.Pool
 ) -> None:
     async with quantdb.transaction(empty) as tx:
-        await tx.execute((sql_folder() / "migrations/prepare.sql").read_text())
         for file in sorted(SHIPPED.glob("*.sql")):
             await tx.execute(file.read_text())
     shipped = await catalog(pool)

@@ -176,7 +176,7 @@ def test_the_connect_timeout_of_a_dsn_is_translated() -> None:
         ("postgresql://h.x-pooler.example.com/db", False),
         ("postgresql://localhost/db?application_name=x-pooler", False),
         ("postgresql:///db?host=h&port=6432", True),
-        # BUG (config._hosts): asyncpg takes the port from the query when the host has none.
+        # asyncpg would ignore this port, libpq does not.
         ("postgresql://h/db?port=6432", True),
     ],
 )
@@ -184,6 +184,13 @@ def test_a_pgbouncer_is_recognised(dsn: str, *, pooled: bool) -> None:
     assert pooled is target(dsn).pooled
     assert PoolConfig(dsn, pooled=True).target().pooled
     assert not PoolConfig(dsn, pooled=False).target().pooled
+
+
+def test_a_port_in_the_query_is_moved_to_where_the_driver_heeds_it() -> None:
+    assert target("postgresql://u@h/db?port=6432").dsn == "postgresql://u@h:6432/db"
+    assert target("postgresql://a,[::1]/db?port=1,2").dsn == "postgresql://a:1,[::1]:2/db"
+    assert "twice" in refusal("postgresql://h:1/db?port=2")
+    assert "twice" in refusal("postgresql://h/db?host=/cloudsql/instance")
 
 
 # TLS.
@@ -239,14 +246,12 @@ def test_tls_can_be_switched_off_by_name_only() -> None:
         assert "sslmode" in refusal(f"postgresql://db.example.com/db?sslmode={mode}")
 
 
-# BUG (config._hosts, _is_local): hosts in the query are not taken apart, so that a list that begins
-# with a socket is local, and asyncpg then talks to the other hosts without TLS, password included.
+# Else asyncpg would talk to the other hosts without TLS, password included.
 def test_a_list_of_hosts_in_the_query_is_local_only_if_all_of_them_are() -> None:
     assert verifies("postgresql:///db?host=/var/run/postgresql,db.example.com")
 
 
-# BUG (config._hosts): asyncpg takes a host that the DSN does not name from PGHOST, or from a
-# service file, and talks to it without TLS, because a DSN without a host counts as local.
+# asyncpg takes a host that the DSN does not name from PGHOST, or from a service file.
 def test_a_host_of_the_environment_is_verified(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGHOST", "db.example.com")
 
@@ -284,12 +289,14 @@ def test_certificates_that_are_not_there_are_refused(tmp_path: Path) -> None:
     assert verifies("postgresql://db.example.com/db?sslrootcert=system")
 
 
-# BUG (config.target): a context of ours makes asyncpg ignore sslcert and sslkey, without a word:
-# a server that wants a client's certificate then refuses the connection for another reason.
+# asyncpg ignores what a DSN says of TLS once it is given a context.
 def test_a_clients_certificate_is_used_or_refused_but_not_ignored(tmp_path: Path) -> None:
     absent = tmp_path / "absent.pem"
 
     assert "sslcert" in refusal(f"postgresql://h/db?sslcert={absent}&sslkey={absent}")
+    assert "sslkey" in refusal(f"postgresql://h/db?sslkey={absent}")
+    assert "sslcert" in refusal(f"postgresql://h/db?sslmode=disable&sslcert={absent}")
+    assert "sslcrl" in refusal(f"postgresql://h/db?sslcrl={absent}")
 
 
 # What cannot work is said before connecting.
@@ -313,7 +320,6 @@ def test_a_clients_certificate_is_used_or_refused_but_not_ignored(tmp_path: Path
         "postgresql://[::1/db",
         "postgresql://h/db?sslmode",
         "postgresql://h/db?sslmode=bogus",
-        # BUG (config._hosts): these are accepted, and fail in asyncpg or in the socket.
         "postgresql://h:65536/db",
         "postgresql://h:99999/db",
         "postgresql://a,/db",
@@ -342,7 +348,6 @@ def test_a_dsn_that_cannot_work_is_refused(dsn: str) -> None:
         ),
         *(("statement_cache_size", value) for value in (-1, 1.5, True, "100")),
         *(("transactions", value) for value in ("implicit", "", "EXPLICIT", None, True)),
-        # BUG (config.PoolConfig): nothing looks at these; "no" even switches scale_to_zero on.
         ("transactions", ["explicit"]),
         *(("scale_to_zero", value) for value in ("no", 2, None)),
         *(("pooled", value) for value in ("yes", 2)),
@@ -357,8 +362,7 @@ def test_a_setting_that_cannot_work_is_refused_and_named(name: str, value: objec
 
 @pytest.mark.parametrize("dsn", [None, 5, b"postgresql://h/db", Path("postgresql")])
 def test_what_is_no_dsn_at_all_is_said_plainly(dsn: object) -> None:
-    # BUG (config.target): os.environ.get("DATABASE_URL") is often None; the error is urlsplit's
-    # "a bytes-like object is required, not 'str'".
+    # os.environ.get("DATABASE_URL") is often None.
     with pytest.raises(ConfigError, match=r"DSN|dsn"):
         loose(PoolConfig)(dsn)
 
@@ -431,7 +435,6 @@ SECRETIVE: Final = [
     f"postgresql:///db?host=/tmp&user=u&password={CANARY}&sslmode=disable",
     f"postgresql://u@h/db?password=%20{CANARY}&sslpassword={CANARY}",
     f"postgresql+asyncpg://u:{CANARY}@h/db",
-    # BUG (config.redacted), small: only lower-case keys are hidden.
     f"postgresql://u@h/db?PASSWORD={CANARY}",
 ]
 
@@ -465,13 +468,11 @@ def test_nothing_that_is_printed_shows_the_password(dsn: str) -> None:
         f"postgresql://u:{CANARY}?x@h/db",
         f"postgresql://u:[{CANARY}@h/db",
         f"postgresql://u:{CANARY}]@h/db",
-        # BUG (config.target): what stands before / # or ? may look like a port. The password is
-        # then taken for the database, or for a setting, and shown by every repr.
+        # What stands before / # or ? may look like a port, and the rest like a database or setting.
         f"postgresql://u:12/{CANARY}@h/db",
         f"postgresql://u:12?{CANARY}=1@h/db",
         f"postgresql://u:12?a={CANARY}@h/db",
-        # BUG (config.target): asyncpg splits at the first @ and we at the last, so that it looks up
-        # a host that holds the end of the password, and says so.
+        # asyncpg splits at the first @, and would look up the end of the password as a host.
         f"postgresql://u:p@{CANARY}@db.example.com/db",
     ],
 )
@@ -487,8 +488,6 @@ def test_a_dsn_that_is_refused_is_not_quoted(dsn: str) -> None:
     assert CANARY.encode() not in pickle.dumps(caught.value)
 
 
-# BUG (config.target): see above; a password that begins with digits and holds a # loses its end
-# and its host without an error.
 def test_a_password_is_not_taken_for_a_port() -> None:
     assert "percent-encoded" in refusal("postgresql://user:12#34@db.example.com/db")
 

@@ -112,7 +112,7 @@ def test_a_file_of_windows_is_read_as_any_other(tmp_path: Path) -> None:
     assert sql.indexes == ("trades_pkey",)
 
 
-# BUG (sqlfile.read): the driver's own words are "invalid message format", when the statement runs.
+# The driver's own words are "invalid message format", when the statement runs.
 def test_a_nul_is_refused(tmp_path: Path) -> None:
     refusal(written(tmp_path, "-- name: q :many\nSELECT 1\0"))
 
@@ -197,13 +197,13 @@ def test_the_four_cardinalities_are_known(tmp_path: Path, word: str) -> None:
         "SELECT U&'\\003B;'",
         "SELECT 1 - -1, 2 / 1, 3 --;\n",
         "DO $$BEGIN PERFORM 1; PERFORM 2; END$$",
-        # BUG (sqlfile._TOKEN): 'word' swallows the E of an E'' string that no blank precedes, and
-        # the string is then read as a plain one: valid files are refused.
+        # An E'' text needs no blank before it, and goes on in the same way on a further line.
         "SELECT (E'it\\'s; $1')",
         "SELECT 1,E'it\\'s; $1'",
         "SELECT 'a'||E'\\'; $1'",
         "SELECT a=E'\\'; $1' FROM t",
-        # BUG (sqlfile._TOKEN): names may contain $, and the $ of one opens no quote.
+        "SELECT E'a' -- it's\n '\\'; $1'",
+        # Names may contain $, and the $ of one opens no quote.
         "SELECT a$ FROM t",
         "SELECT a$$ FROM t",
         "SELECT a$x$ FROM t",
@@ -227,8 +227,8 @@ def test_one_statement_is_one_whatever_its_texts_and_comments_hold(
         'SELECT "a"; DROP TABLE trades',
         "/* a /* b */ c */ SELECT 1; SELECT 2",
         "BEGIN; COMMIT",
-        # BUG (sqlfile._TOKEN): PostgreSQL ends a -- comment at a carriage return as well, so this
-        # file holds two statements; run() sends it by the simple protocol, and both are executed.
+        "SELECT begin atomic; COMMIT",
+        # A carriage return ends a -- comment as well.
         "SELECT 1 -- c\r; SELECT 2",
     ],
 )
@@ -242,7 +242,10 @@ def test_a_second_statement_is_named_by_its_line(tmp_path: Path) -> None:
     assert refusal(file).startswith(f"{file}:5: ")
 
 
-@pytest.mark.parametrize("body", ["/* never", "/* a /* b */", "SELECT $x$ a $y$", "SELECT $$"])
+@pytest.mark.parametrize(
+    "body",
+    ["/* never", "/* a /* b */", "SELECT $x$ a $y$", "SELECT $$", "SELECT '", "SELECT E'\\'"],
+)
 def test_what_is_opened_and_never_closed_is_refused(tmp_path: Path, body: str) -> None:
     assert "never closed" in refusal(written(tmp_path, f"-- name: q :many\n{body}"))
 
@@ -279,7 +282,7 @@ def test_the_line_of_the_statement_and_of_a_position_count_from_one(tmp_path: Pa
         ("SELECT 1 /* $1 */", 0),
         ("-- $1 symbol\nSELECT $1", 1),
         ("INSERT INTO t VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING a", 2),
-        # BUG (sqlfile._TOKEN): a$1 is a name.
+        # a$1 is a name.
         ("SELECT a$1 FROM t", 0),
         ("SELECT é$2, $1::int FROM t", 1),
     ],
@@ -355,7 +358,7 @@ def test_a_link_within_the_folder_and_a_link_to_the_folder_are_fine(tmp_path: Pa
     assert "'link'" in refusal(folder / "link")  # its own name counts, as in an import
 
 
-# BUG (sqlfile._keep_inside): Path.resolve raises RuntimeError for a loop until Python 3.12.
+# Path.resolve raises RuntimeError for a loop until Python 3.12.
 def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
     (tmp_path / "q.sql").symlink_to(tmp_path / "q.sql")
 
@@ -427,10 +430,9 @@ def test_the_first_word_of_each_statement_is_found(words: list[str], between: st
     assert words == [word for _line, word in first_words("m.sql", text)]
 
 
-# BUG (sqlfile.first_words, schema.migrations): the END of a SQL-standard function body, and each
-# statement in one, is taken for a statement of the migration, which is then refused.
 def test_the_body_of_a_function_is_no_statement_of_the_migration() -> None:
-    text = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT 2; END; SELECT 3"
+    body = "SELECT CASE WHEN true THEN 1 END; SELECT 2;"
+    text = f"CREATE FUNCTION f() RETURNS int BEGIN ATOMIC {body} END; SELECT 3"
 
     assert [word for _line, word in first_words("m.sql", text)] == ["CREATE", "SELECT"]
 

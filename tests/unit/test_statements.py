@@ -20,7 +20,7 @@ FILES: Final = sorted(
 )
 SCHEMA: Final = "\n".join(
     file.read_text("utf-8")
-    for file in [*sorted((SQL / "schema").glob("*.sql")), SQL / "migrations" / "prepare.sql"]
+    for file in sorted((SQL / "schema").glob("*.sql"))
 )
 
 
