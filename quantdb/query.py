@@ -1,6 +1,6 @@
 """Query: one SQL file, typed by the row that it returns."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Generic, TypeVar, overload
@@ -12,11 +12,12 @@ from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, NotFound, ShapeMismatch
 from quantdb.rows import Builder, builder
 from quantdb.statement import Statement
-from quantdb.transaction import call, doom, kept_as_sent, single_scope, statement_scope
+from quantdb.transaction import call, doom, kept_as_sent, statement_scope
 
 __all__ = ["Query"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _BATCH: Final = 1_000
 """Rows that a stream fetches at once: enough to hide the round trip, few enough to hold."""
@@ -90,7 +91,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await call(db, work, single_scope)
+        return await self._call(db, work, single=True)
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
@@ -99,7 +100,7 @@ class Query(Generic[R]):
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await call(db, work, single_scope)
+        return await self._call(db, work, single=True)
 
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
@@ -107,7 +108,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await call(db, work, single_scope)
+        return await self._call(db, work, single=True)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None
@@ -118,7 +119,7 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        async with statement_scope(db) as connection:
+        async with statement_scope(db, clean=not self.file.lingers) as connection:
             cursor = await self._statement.cursor(connection, args, timeout)
             try:
                 while records := await cursor.fetch(_BATCH, timeout=timeout):
@@ -135,7 +136,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await call(db, work, single_scope)
+        return await self._call(db, work, single=True)
 
     async def store(self, db: Database, model: attrs.AttrsInstance) -> R:
         """Send the fields of *model* as ``$1 … $n`` and return the row that is stored.
@@ -163,7 +164,16 @@ class Query(Generic[R]):
             await kept_as_sent(connection, dict(zip(names, sent, strict=True)), stored)
             return self._only(rows)
 
-        return await call(db, work)
+        return await self._call(db, work)
+
+    async def _call(
+        self,
+        db: Database,
+        work: Callable[[Connection], Awaitable[T]],
+        *,
+        single: bool = False,
+    ) -> T:
+        return await call(db, work, single=single, clean=not self.file.lingers)
 
     async def _rows(
         self, connection: Connection, args: Sequence[object], timeout: float | None

@@ -9,39 +9,17 @@ from typing import Final, Literal, get_args
 import attrs
 
 from quantdb.errors import ConfigError
+from quantdb.lexer import Token, statements
 
 __all__ = ["Cardinality", "SqlFile", "first_words", "read", "sql_folder"]
 
 Cardinality = Literal["one", "many", "exec", "execrows"]
 
 _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
+# What begins a statement that leaves nothing behind in the session, unless it calls one of these.
+_PASSING: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values"})
+_LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
 _INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
-
-# What a statement with a body begins with, and what its body does.
-_BODY: Final = ["create", "begin", "atomic"]
-
-# As PostgreSQL's lexer (scan.l) has it: all beyond ASCII is a letter, and a text may be continued
-# on a further line, of the same kind.
-_LETTER: Final = r"[A-Za-z_\x80-\U0010ffff]"
-_FURTHER: Final = r"(?>[ \t\f\v]|--[^\n\r]*)*+[\n\r](?>[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+"
-# What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes.
-# Block comments nest, so they are opened here and closed by hand.
-_TOKEN: Final = re.compile(
-    rf"""
-      (?P<line>--[^\n\r]*)
-    | (?P<block>/\*)
-    | (?P<escaped>[eE]'(?:[^'\\]|\\.|''|'{_FURTHER}')*+')
-    | (?P<quoted>'(?:[^']|'')*+')
-    | (?P<name>"(?:[^"]|"")*+")
-    | (?P<unclosed>[eE]?'|")
-    | (?P<dollar>\$(?:{_LETTER}(?:{_LETTER}|[0-9])*)?\$)
-    | (?P<parameter>\$[0-9]+)
-    | (?P<semicolon>;)
-    | (?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)
-    | (?P<other>[^ \t\n\r\f\v])
-    """,
-    re.VERBOSE | re.DOTALL,
-)
 
 
 @attrs.frozen
@@ -56,6 +34,7 @@ class SqlFile:
         parameters: How many ``$n`` it takes.
         line: The line, from 1, on which the statement begins.
         indexes: The indexes that it promises to rely on.
+        lingers: Whether it may leave something behind in the session, such as a setting.
     """
 
     path: str
@@ -65,24 +44,11 @@ class SqlFile:
     parameters: int
     line: int
     indexes: tuple[str, ...]
+    lingers: bool
 
     def line_of(self, position: int) -> int:
         """Return the line, from 1, of a character position, from 1."""
         return self.text.count("\n", 0, position - 1) + 1
-
-
-@attrs.frozen
-class _Token:
-    kind: str | None
-    text: str
-    at: int
-
-    @property
-    def word(self) -> str:
-        return self.text.lower() if self.kind == "word" else ""
-
-    def line_in(self, text: str) -> int:
-        return text.count("\n", 0, self.at) + 1
 
 
 def sql_folder() -> Path:
@@ -161,12 +127,21 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
     cardinality = _cardinality(header["cardinality"])
     if cardinality is None:
         raise ConfigError(f"{path}:1: ':{header['cardinality']}' is none of {expected!r}")
-    parameters, line = _one_statement(path, text)
+    tokens = _one_statement(path, text)
+    parameters = {int(token.text[1:]) for token in tokens if token.kind == "parameter"}
     if parameters != set(range(1, len(parameters) + 1)):
         given = ", ".join(f"${number}" for number in sorted(parameters))
         raise ConfigError(f"{path}: parameters must be $1 … $n without a gap; there are {given}")
-    indexes = tuple(_INDEX.findall(text))
-    return SqlFile(path, stem, cardinality, text, len(parameters), line, indexes)
+    return SqlFile(
+        path=path,
+        name=stem,
+        cardinality=cardinality,
+        text=text,
+        parameters=len(parameters),
+        line=tokens[0].line_in(text),
+        indexes=tuple(_INDEX.findall(text)),
+        lingers=_lingers(tokens),
+    )
 
 
 def _cardinality(word: str) -> Cardinality | None:
@@ -174,76 +149,26 @@ def _cardinality(word: str) -> Cardinality | None:
     return next((choice for choice in choices if choice == word), None)
 
 
-def _one_statement(path: str, text: str) -> tuple[set[int], int]:
-    """Return the parameters of the only statement in *text*, and the line where it begins."""
-    only: list[_Token] = []
-    for statement in _statements(path, text):
+def _one_statement(path: str, text: str) -> list[Token]:
+    """Return the tokens of the only statement in *text*."""
+    only: list[Token] = []
+    for statement in statements(path, text):
         if only:
             line = statement[0].line_in(text)
             raise ConfigError(f"{path}:{line}: a second statement; a file holds one")
         only = statement
     if not only:
         raise ConfigError(f"{path}: holds no statement")
-    parameters = {int(token.text[1:]) for token in only if token.kind == "parameter"}
-    return parameters, only[0].line_in(text)
+    return only
+
+
+def _lingers(tokens: list[Token]) -> bool:
+    return tokens[0].word not in _PASSING or any(
+        token.word.startswith(_LINGERING) for token in tokens
+    )
 
 
 def first_words(path: str, text: str) -> Iterator[tuple[int, str]]:
     """Give the first word of each statement in *text*, with its line."""
-    for statement in _statements(path, text):
+    for statement in statements(path, text):
         yield statement[0].line_in(text), statement[0].text
-
-
-def _statements(path: str, text: str) -> Iterator[list[_Token]]:
-    """Give the tokens of each statement; a semicolon in a function's body ends none."""
-    statement: list[_Token] = []
-    depth = 0
-    for token in _tokens(path, text):
-        if token.kind == "semicolon" and not depth:
-            if statement:
-                yield statement
-            statement = []
-            continue
-        statement.append(token)
-        # BEGIN ATOMIC … END, counted as psql does: CASE ends with END as well.
-        if depth:
-            depth += {"case": 1, "end": -1}.get(token.word, 0)
-        elif [statement[0].word, *(each.word for each in statement[-2:])] == _BODY:
-            depth = 1
-    if statement:
-        yield statement
-
-
-def _tokens(path: str, text: str) -> Iterator[_Token]:
-    """Give every token that is no comment."""
-    at = 0
-    while match := _TOKEN.search(text, at):
-        at, kind = match.end(), match.lastgroup
-        if kind == "unclosed":
-            raise ConfigError(f"{path}: the text opened by {match[0]} is never closed")
-        if kind == "block":
-            at = _end_of_block(path, text, at)
-        elif kind == "dollar":
-            at = _end_of_dollar_quote(path, text, match)
-        if kind not in {"line", "block"}:
-            yield _Token(kind, match[0], match.start())
-
-
-def _end_of_dollar_quote(path: str, text: str, opening: re.Match[str]) -> int:
-    end = text.find(opening[0], opening.end())
-    if end < 0:
-        raise ConfigError(f"{path}: the text opened by {opening[0]} is never closed")
-    return end + len(opening[0])
-
-
-def _end_of_block(path: str, text: str, at: int) -> int:
-    depth = 1
-    while depth:
-        opened, closed = text.find("/*", at), text.find("*/", at)
-        if closed < 0:
-            raise ConfigError(f"{path}: a comment /* is never closed")
-        if 0 <= opened < closed:
-            depth, at = depth + 1, opened + 2
-        else:
-            depth, at = depth - 1, closed + 2
-    return at

@@ -69,24 +69,24 @@ async def transaction(
             await _refuse_aborted(connection)
 
 
-def statement_scope(db: Database) -> AbstractAsyncContextManager[Connection]:
+def statement_scope(db: Database, *, clean: bool = True) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for statements of ours whose errors all get out.
 
-    They swallow no error, so the question whether one was is saved; and they leave nothing behind
-    in the session, so its reset is.
+    They swallow no error, so the question whether one was is saved; and when they are *clean*, they
+    leave nothing behind in the session, so its reset is.
     """
-    return _scope(db, None, readonly=False, clean=True)
+    return _scope(db, None, readonly=False, clean=clean)
 
 
 @asynccontextmanager
-async def single_scope(db: Database) -> AsyncGenerator[Connection, None]:
+async def single_scope(db: Database, *, clean: bool = True) -> AsyncGenerator[Connection, None]:
     """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
     commits itself, so a connection that is lost meanwhile leaves the outcome unknown.
     """
     if isinstance(db, OurPool) and db.config.transactions == "statement":
-        async with _lent(db, clean=True) as connection:
+        async with _lent(db, clean=clean) as connection:
             try:
                 yield connection
             except ConnectionLost as error:
@@ -94,28 +94,31 @@ async def single_scope(db: Database) -> AsyncGenerator[Connection, None]:
             except Exception as error:
                 _fail(error, committing=True)
     else:
-        async with statement_scope(db) as connection:
+        async with statement_scope(db, clean=clean) as connection:
             yield connection
 
 
 async def call(
     db: Database,
     work: Callable[[Connection], Awaitable[T]],
-    scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
+    *,
+    single: bool = False,
+    clean: bool = True,
 ) -> T:
-    """Return what *work* gives in a *scope* of its own.
+    """Return what *work* gives in a transaction; *single* and *clean* as for the scopes.
 
     When the schema was changed since a statement was prepared, nothing was applied and the driver
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
+    scope = single_scope if single else statement_scope
     joins = not is_pool(db) and _is_alive(db) and db.is_in_transaction()
     try:
-        async with scope(db) as connection:
+        async with scope(db, clean=clean) as connection:
             return await work(connection)
     except Contention as error:
         if joins or not is_stale_plan(error.__cause__):
             raise
-    async with scope(db) as connection:
+    async with scope(db, clean=clean) as connection:
         return await work(connection)
 
 

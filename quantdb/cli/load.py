@@ -156,7 +156,10 @@ def prices(
     | symbol | symbol, ticker, instrument, pair |
     | interval | interval, resolution, timeframe: 1s, 5m, 1h, 1d, 1w, second, minute, hour, daily |
     | start | start, ts_utc, timestamp, timestamp_utc, time, time_utc, ts, datetime, date_time, date, start_time, open_time |
-    | open, high, low, close | the same, or open_price …, or o, h, l, c |
+    | open | open, open_price, o |
+    | high | high, high_price, h |
+    | low | low, low_price, l |
+    | close | close, close_price, c |
     | volume | volume, vol, v |
 
     **Values** are taken as they are written or refused: decimals as text, never through a float;

@@ -19,6 +19,8 @@ R = TypeVar("R")
 NOON: Final = datetime(2024, 3, 10, 12, tzinfo=UTC)
 DAWN: Final = datetime.min.replace(tzinfo=UTC)
 DUSK: Final = datetime.max.replace(tzinfo=UTC)
+# All but the ends of time, which a plain pool cannot tell from infinity and so refuses.
+EVER: Final = (DAWN + timedelta(days=1), DUSK - timedelta(days=1))
 MICROSECOND: Final = timedelta(microseconds=1)
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)

@@ -16,6 +16,7 @@ from support import (
     DAWN,
     DAY,
     DUSK,
+    EVER,
     HOUR,
     MICROSECOND,
     MINUTE,
@@ -45,9 +46,6 @@ from quantdb import (
     PriceRepo,
     TradeRepo,
 )
-
-EVER = (DAWN, DUSK)
-
 
 # One bar
 
@@ -248,15 +246,15 @@ async def test_a_bar_is_known_from_its_end_on(db: quantdb.Database) -> None:
         (NOON + 2 * MINUTE, bars[1]),
         (NOON + 4 * MINUTE - MICROSECOND, bars[1]),
         (NOON + 4 * MINUTE, bars[2]),
-        (DUSK, bars[2]),
-        (DAWN, None),
+        (EVER[1], bars[2]),
+        (EVER[0], None),
     ):
         assert expected == await prices.as_of(symbol, MINUTE, at)
         assert [expected] == await prices.as_of_many(MINUTE, [(symbol, at)])
-        local = at if at in EVER else at.astimezone(ZoneInfo("Asia/Kathmandu"))
+        local = at.astimezone(ZoneInfo("Asia/Kathmandu"))
         assert expected == await prices.as_of(symbol, MINUTE, local)
-    assert await prices.as_of(symbol, HOUR, DUSK) is None
-    assert await prices.as_of(fresh(), MINUTE, DUSK) is None
+    assert await prices.as_of(symbol, HOUR, EVER[1]) is None
+    assert await prices.as_of(fresh(), MINUTE, EVER[1]) is None
 
 
 async def test_a_tolerance_is_inclusive(db: quantdb.Database) -> None:
@@ -292,24 +290,41 @@ async def test_as_of_refuses_what_means_nothing(pool: quantdb.Pool) -> None:
 
 
 async def test_the_first_and_the_last_bar_of_all_time_are_known_at_their_ends(
-    pool: quantdb.Pool, plain_pool: asyncpg.Pool
+    pool: quantdb.Pool,
 ) -> None:
-    symbol = fresh()
+    prices, symbol = PriceRepo(pool), fresh()
     first, last = a_price(symbol, DAWN), a_price(symbol, DUSK - MINUTE)
-    await PriceRepo(pool).upsert_many([first, last])
-    for db in (pool, plain_pool):
-        prices = PriceRepo(db)
-        assert await prices.as_of(symbol, MINUTE, DAWN) is None
-        assert await prices.as_of(symbol, MINUTE, DAWN + MINUTE - MICROSECOND) is None
-        assert first == await prices.as_of(symbol, MINUTE, DAWN + MINUTE)
-        assert first == await prices.as_of(symbol, MINUTE, DAWN + MINUTE, timedelta(0))
-        assert first == await prices.as_of(symbol, MINUTE, DUSK - MICROSECOND)
-        assert last == await prices.as_of(symbol, MINUTE, DUSK)
-        assert last == await prices.as_of(symbol, MINUTE, DUSK, timedelta(0))
-        assert [first, last, None] == await prices.as_of_many(
-            MINUTE, [(symbol, DAWN + MINUTE), (symbol, DUSK), (symbol, DAWN)], timedelta(0)
-        )
-        assert await prices.as_of(symbol, timedelta.max, DUSK) is None
+    await prices.upsert_many([first, last])
+    for at, expected in (
+        (DAWN, None),
+        (DAWN + MINUTE - MICROSECOND, None),
+        (DAWN + MINUTE, first),
+        (DUSK - MICROSECOND, first),
+        (DUSK, last),
+    ):
+        assert expected == await prices.as_of(symbol, MINUTE, at)
+        assert [expected] == await prices.as_of_many(MINUTE, [(symbol, at)])
+    for at, expected in ((DAWN + MINUTE, first), (DUSK - MICROSECOND, None), (DUSK, last)):
+        assert expected == await prices.as_of(symbol, MINUTE, at, timedelta(0))
+        assert expected == await prices.as_of(symbol, MINUTE, at, timedelta(seconds=1))
+    assert await prices.as_of(symbol, timedelta.max, DUSK) is None
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+async def test_bars_of_the_first_and_the_last_year_are_known_at_their_ends(
+    db: quantdb.Database, year: int
+) -> None:
+    prices, symbol = PriceRepo(db), fresh()
+    start = EVER[0] if year == 1 else EVER[1] - MINUTE
+    bar = await prices.upsert(a_price(symbol, start))
+    for at, expected in (
+        (start, None),
+        (start + MINUTE - MICROSECOND, None),
+        (start + MINUTE, bar),
+        (start + HOUR, bar),
+    ):
+        assert expected == await prices.as_of(symbol, MINUTE, at)
+        assert [expected] == await prices.as_of_many(MINUTE, [(symbol, at)], HOUR)
 
 
 @some
@@ -535,8 +550,8 @@ async def test_gaps_of_all_time_are_told(
     pool: quantdb.Pool, plain_pool: asyncpg.Pool, interval: timedelta
 ) -> None:
     for db in (pool, plain_pool):
-        gaps = await PriceRepo(db).gaps(fresh(), interval, DAWN, DUSK)
-        assert [Gap(*EVER)] == gaps
+        assert [Gap(*EVER)] == await PriceRepo(db).gaps(fresh(), interval, *EVER)
+    assert [Gap(DAWN, DUSK)] == await PriceRepo(pool).gaps(fresh(), interval, DAWN, DUSK)
 
 
 @pytest.mark.parametrize("interval", [timedelta(0), -MINUTE])

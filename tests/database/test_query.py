@@ -185,10 +185,14 @@ async def test_a_column_of_another_type_is_a_shape_mismatch(
     ],
 )
 async def test_columns_that_are_not_the_fields_are_a_shape_mismatch(
-    db: quantdb.Database, tmp_path: Path, columns: str, said: str
+    pool: quantdb.Pool, plain_pool: asyncpg.Pool, tmp_path: Path, columns: str, said: str
 ) -> None:
-    with pytest.raises(ShapeMismatch, match=said):
-        await query(tmp_path, f"SELECT {columns}", Point).all(db)
+    wrong = query(tmp_path, f"SELECT {columns}", Point)
+    for db in (pool, plain_pool):
+        with pytest.raises(ShapeMismatch, match=said):
+            await wrong.all(db)
+        with pytest.raises(ShapeMismatch, match=said):
+            await anext(wrong.stream(db))
 
 
 @pytest.mark.parametrize("verb", ["one", "find", "all"])
@@ -515,7 +519,6 @@ async def test_what_the_database_changes_is_not_stored(
         with pytest.raises(InexactValue) as caught:
             await insert.store(db, Entry(1, value))
         assert caught.value.field == "value"
-        assert insert.file.path in str(caught.value)
     assert await count(pool, name) == 0
 
 

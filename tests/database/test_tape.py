@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import attrs
 import pytest
-from support import DAWN, DUSK, MICROSECOND, a_trade, fresh, look, look_once
+from support import EVER, MICROSECOND, a_trade, fresh, look, look_once
 
 import quantdb
 from quantdb import Conflict, Ingest, Side, Trade, TradeRepo
@@ -93,8 +93,8 @@ async def test_the_tape_comes_back_print_by_print(
     symbol = loaded[0].symbol
     expected = sorted(loaded, key=lambda trade: (trade.executed_at, trade.id))
     for db in (pool, plain_pool):
-        assert expected == await TradeRepo(db).between(symbol, DAWN, DUSK)
-    assert expected == [trade async for trade in TradeRepo(pool).stream(symbol, DAWN, DUSK)]
+        assert expected == await TradeRepo(db).between(symbol, *EVER)
+    assert expected == [trade async for trade in TradeRepo(pool).stream(symbol, *EVER)]
 
 
 async def test_the_pages_of_the_tape_miss_and_repeat_nothing(
@@ -168,4 +168,4 @@ async def test_prints_without_a_venues_id_are_told_apart_by_their_own(
     alike = [a_trade(symbol, id=uuid4()) for _ in range(50)]
     assert Ingest(inserted=50, existing=0) == await TradeRepo(db).insert_many(alike)
     assert Ingest(inserted=0, existing=50) == await TradeRepo(db).insert_many(alike)
-    assert await TradeRepo(db).count(symbol, DAWN, DUSK) == 50
+    assert await TradeRepo(db).count(symbol, *EVER) == 50

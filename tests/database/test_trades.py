@@ -17,9 +17,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support import (
-    DAWN,
     DAY,
-    DUSK,
+    EVER,
     HOUR,
     MICROSECOND,
     MINUTE,
@@ -50,8 +49,6 @@ from quantdb import (
     TradeRepo,
     UserRepo,
 )
-
-EVER = (DAWN, DUSK)
 
 
 def in_order(trades: Iterable[Trade]) -> list[Trade]:
@@ -420,7 +417,7 @@ async def test_pages_of_any_size_are_the_list(
         listed = await TradeRepo(db).between(symbol, *EVER)
         assert in_order(made) == listed
         assert listed == joined(await pages(db, symbol, limit))
-        later = await TradeRepo(db).between(symbol, NOON + start * SECOND, DUSK)
+        later = await TradeRepo(db).between(symbol, NOON + start * SECOND, EVER[1])
         assert [one for one in listed if one.executed_at >= NOON + start * SECOND] == later
 
 

@@ -188,7 +188,7 @@ def test_optional_cells_may_be_empty(tmp_path: Path) -> None:
     [trade], _notes = read_trades(tmp_path / "f", [header, f"{PRINT},,,,,"])
 
     assert (trade.venue_trade_id, trade.user_id, trade.strategy) == (None, None, None)
-    assert (trade.fee, trade.currency) == (0, "USD")
+    assert (trade.fee, trade.currency) == (Decimal(0), "USD")
 
 
 def test_times_without_a_zone_are_taken_as_utc_when_asked(tmp_path: Path) -> None:

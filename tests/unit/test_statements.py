@@ -19,8 +19,7 @@ FILES: Final = sorted(
     file for file in SQL.rglob("*.sql") if file.relative_to(SQL).parts[0] != "schema"
 )
 SCHEMA: Final = "\n".join(
-    file.read_text("utf-8")
-    for file in sorted((SQL / "schema").glob("*.sql"))
+    file.read_text("utf-8") for file in sorted((SQL / "schema").glob("*.sql"))
 )
 
 
