@@ -76,7 +76,8 @@ class PoolConfig:
             pooled, because an older PgBouncer loses them.
         scale_to_zero: Keep no connection open, so that a serverless compute can sleep.
         transactions: ``"explicit"`` is BEGIN and COMMIT around every method; ``"statement"`` leaves
-            a method that is one statement to the transaction that PostgreSQL gives it.
+            a method that is one statement, and has nothing to take back, to the transaction that
+            PostgreSQL gives it.
         codecs: Codecs of your own, which stand in for the strict ones; see `Codec`.
 
     Raises:

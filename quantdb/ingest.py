@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 from uuid import UUID
 
 import attrs
@@ -63,29 +63,52 @@ async def copy_models(
     Raises:
         InexactValue: A row is none of *model*; it is named by its number and nothing is stored.
     """
-    names = [field.name for field in attrs.fields(model)]
-    count = 0
+    source = _Source(model, rows)
+    try:
+        await connection.copy_to_table(
+            table, source=source.chunks(), columns=["n", *source.names], timeout=BULK_TIMEOUT
+        )
+    except Exception:
+        if source.failure is not None:
+            # The driver puts a TimeoutError of its own in place of that of the rows.
+            raise source.failure  # noqa: B904 - it is the cause
+        raise
+    return source.count
 
-    async def source() -> AsyncIterator[bytes]:
-        nonlocal count
+
+class _Source(Generic[M]):
+    """Rows on their way into COPY."""
+
+    def __init__(self, model: type[M], rows: Iterable[M] | AsyncIterable[M]) -> None:
+        self.names = [field.name for field in attrs.fields(model)]
+        self.count = 0
+        self.failure: Exception | None = None
+        self._model = model
+        self._rows = rows
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the lines of COPY's text format, many at a time."""
         lines: list[str] = []
-        async for row in _each(rows):
-            count += 1
-            if type(row) is not model:
-                raise InexactValue(
-                    f"row {count}: must be a {model.__name__}; got {shown(row)}", f"row {count}"
-                )
-            lines.append(_line(count, [getattr(row, name) for name in names]))
-            if len(lines) == _CHUNK:
-                yield "".join(lines).encode()
-                lines.clear()
+        try:
+            async for row in _each(self._rows):
+                lines.append(self._line(row))
+                if len(lines) == _CHUNK:
+                    yield "".join(lines).encode()
+                    lines.clear()
+        except Exception as error:
+            self.failure = error
+            raise
         if lines:
             yield "".join(lines).encode()
 
-    await connection.copy_to_table(
-        table, source=source(), columns=["n", *names], timeout=BULK_TIMEOUT
-    )
-    return count
+    def _line(self, row: M) -> str:
+        self.count += 1
+        if type(row) is not self._model:
+            number = f"row {self.count}"
+            raise InexactValue(
+                f"{number}: must be a {self._model.__name__}; got {shown(row)}", number
+            )
+        return _line(self.count, [getattr(row, name) for name in self.names])
 
 
 def _line(number: int, values: list[object]) -> str:

@@ -91,7 +91,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await self._call(db, work, single=True)
+        return await self._call(db, work, single=not self.file.writes)
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
@@ -100,7 +100,7 @@ class Query(Generic[R]):
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await self._call(db, work, single=True)
+        return await self._call(db, work, single=not self.file.writes)
 
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
@@ -108,7 +108,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await self._call(db, work, single=True)
+        return await self._call(db, work, single=not self.file.writes)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None

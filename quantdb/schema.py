@@ -17,7 +17,9 @@ from quantdb.transaction import transaction
 __all__ = ["Migration", "applied", "migrate", "migrations"]
 
 _NAME: Final = re.compile(r"(?P<number>\d{4})_\w+\.sql")
-_TRANSACTION_WORDS: Final = frozenset({"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT"})
+_TRANSACTION_WORDS: Final = frozenset(
+    {"ABORT", "BEGIN", "COMMIT", "END", "PREPARE", "ROLLBACK", "START"}
+)
 _OURS: Final = "quantdb"
 _LOCK: Final = 0x7175616E74646200  # "quantdb"; one lock for every set of a database
 _TIMEOUT: Final = 600.0

@@ -18,6 +18,7 @@ Cardinality = Literal["one", "many", "exec", "execrows"]
 _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 # What begins a statement that leaves nothing behind in the session, unless it calls one of these.
 _PASSING: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values"})
+_WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
 _INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
 
@@ -34,6 +35,7 @@ class SqlFile:
         parameters: How many ``$n`` it takes.
         line: The line, from 1, on which the statement begins.
         indexes: The indexes that it promises to rely on.
+        writes: Whether it may change rows, or lock them.
         lingers: Whether it may leave something behind in the session, such as a setting.
     """
 
@@ -44,6 +46,7 @@ class SqlFile:
     parameters: int
     line: int
     indexes: tuple[str, ...]
+    writes: bool
     lingers: bool
 
     def line_of(self, position: int) -> int:
@@ -140,6 +143,7 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
         parameters=len(parameters),
         line=tokens[0].line_in(text),
         indexes=tuple(_INDEX.findall(text)),
+        writes=any(token.word in _WRITING for token in tokens),
         lingers=_lingers(tokens),
     )
 

@@ -65,7 +65,7 @@ async def transaction(
     """
     async with _scope(db, isolation, readonly=readonly, clean=False) as connection:
         yield connection
-        if not getattr(connection, "tells_aborted_commit", False):
+        if _is_alive(connection) and not getattr(connection, "tells_aborted_commit", False):
             await _refuse_aborted(connection)
 
 
@@ -246,6 +246,8 @@ async def _begun(
         if isinstance(error, Exception):
             _fail_inside(error, alive=alive)
         raise
+    if not _is_alive(connection):
+        raise ConnectionLost("the connection was lost before COMMIT")
     try:
         await block.commit()
     except Exception as error:

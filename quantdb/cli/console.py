@@ -21,7 +21,11 @@ Tell = Callable[[float | None, str], None]
 
 
 def figures(console: Console, titles: Sequence[str], values: Sequence[str]) -> None:
-    """Print one row of figures under their titles."""
+    """Print one row of figures under their titles, or below each other if the room is too small."""
+    room = sum(max(map(len, pair)) + len(" │ ") for pair in zip(titles, values, strict=True))
+    if room >= console.width:
+        facts(console, list(zip(titles, values, strict=True)))
+        return
     table = Table(box=box.ROUNDED, header_style="bold")
     for title in titles:
         table.add_column(title, justify="right", no_wrap=True)

@@ -104,7 +104,7 @@ def _show(title: str, found: Sequence[Finding], marks: Counter[Mark]) -> None:
     for finding in found:
         said = Text(finding.said)
         if finding.advice:
-            said.append(f"\n{finding.advice}", style="italic")
+            said.append(f"\n→ {finding.advice}", style="italic")
         table.add_row(Text(finding.mark, _STYLES[finding.mark]), Text(finding.what), said)
     out.print(table)
     counts = [

@@ -86,7 +86,7 @@ def trades(  # noqa: PLR0913 - an option each
 
     ```text
     quantdb export trades all.csv.gz
-    quantdb export trades aapl.csv --symbol AAPL --start 2024-03-01 --end 2024-04-01
+    quantdb export trades march.csv --start 2024-03-01 --end 2024-04-01
     quantdb export trades - --symbol AAPL | head
     ```
 

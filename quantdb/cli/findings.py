@@ -215,7 +215,7 @@ def of_schema(here: Sequence[Migration], there: Sequence[Migration] | None) -> F
         said = f"the database has {', '.join(newer)}, which this quantdb does not know"
         return Finding("problem", "schema", said, "upgrade quantdb")
     if changed:
-        said = f"{', '.join(changed)} changed after it was applied"
+        said = f"not what was applied: {', '.join(changed)}"
         return Finding("problem", "schema", said, "install the quantdb that made the tables")
     pending = [new.file_name for new in here if new not in there]
     if pending:

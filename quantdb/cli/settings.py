@@ -66,7 +66,7 @@ _RULES: Final = {
     ),
     "autovacuum": _Rule(
         _is_off,
-        "tables swell, plans go stale, and at last the server stops",
+        "tables swell and plans go stale",
         "ALTER SYSTEM SET autovacuum = on",
     ),
     "track_counts": _Rule(

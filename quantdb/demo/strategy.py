@@ -109,7 +109,8 @@ async def trade_symbol(db: Database, symbol: str) -> Ingest:
     the fill is at the last close known then. A second walk finds every fill stored.
 
     Returns:
-        How many fills were new, and how many were there.
+        How many fills were new, and how many were there; two walks at once may each count a fill
+        as new that is stored once.
 
     Raises:
         Conflict: A fill of another run with other prices is stored.

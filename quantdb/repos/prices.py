@@ -240,7 +240,9 @@ class PriceRepo(Repo):
         What a market's calendar closes is a gap too: quantdb knows no calendar.
         """
         lasting(interval, "interval")
-        return await self._gaps.all(self.db, symbol, interval, start, end)
+        exact.check(exact.instant, start, "start")
+        before = _before(start.astimezone(UTC), interval)
+        return await self._gaps.all(self.db, symbol, interval, start, end, before)
 
     async def coverage(self) -> list[Coverage]:
         """Return what there is, per symbol and interval, in that order."""

@@ -130,6 +130,7 @@ class TradeRepo(Repo):
             Conflict: A trade is not the one that has its id or its venue key already, or that came
                 before it; ``row`` is its number, from 1. Nothing is stored.
             InexactValue: A row is no `Trade`. Nothing is stored.
+            Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)

@@ -1,6 +1,6 @@
 -- name: gaps :many
 -- The spans of [$3, $4) that no bar covers, each as long as can be, by start.
--- $1 symbol, $2 interval, $3 start, $4 end
+-- $1 symbol, $2 interval, $3 start, $4 end, $5 start less the interval (NULL: before all time)
 -- index: prices_pkey
 SELECT g.start, g."end"
 FROM (
@@ -19,7 +19,7 @@ FROM (
         WHERE
             symbol = $1
             AND interval = $2
-            AND start > ($3::timestamptz AT TIME ZONE 'UTC' - $2::interval) AT TIME ZONE 'UTC'
+            AND start > coalesce($5::timestamptz, timestamptz '-infinity')
             AND start < $4
         UNION ALL
         SELECT $4::timestamptz

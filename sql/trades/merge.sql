@@ -1,7 +1,6 @@
 -- name: merge :execrows
 -- Stores the staged trades whose id and venue key are free, and says how many; of two that are
--- staged under one id, the first by n.
--- In order of the id, so that two merges of the same trades cannot deadlock.
+-- staged under one key, the first by n. Two merges of the same trades in another order may deadlock.
 INSERT INTO trades (
     symbol, side, quantity, price, executed_at, venue,
     venue_trade_id, user_id, strategy, fee, currency, id
@@ -10,5 +9,5 @@ SELECT
     symbol, side, quantity, price, executed_at, venue,
     venue_trade_id, user_id, strategy, fee, currency, id
 FROM staged_trades
-ORDER BY id, n
+ORDER BY n
 ON CONFLICT DO NOTHING;

@@ -372,3 +372,11 @@ def test_ahead_of_a_split_the_strategy_is_out_and_begins_anew() -> None:
     assert attrs.evolve(account, shares=Decimal(0)).decide(split, Decimal(2)) is None
     account.decide(split + DAY, Decimal(1))
     assert len(account.closes) == 1
+
+
+def test_equal_averages_are_no_reason_to_buy() -> None:
+    account = Account("IBM")
+    first = midnight(date(2010, 1, 1))
+    decisions = {account.decide(first + day * DAY, Decimal("9.99")) for day in range(100)}
+    assert decisions == {None}
+    assert account.decide(first + 100 * DAY, Decimal("10.00")) == "buy"

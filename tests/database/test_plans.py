@@ -42,7 +42,7 @@ _CALLS: Final = {
     ],
     "prices/as_of_many": ["'{S7,S8}', '1 hour', '{2024-01-20Z,2024-01-21Z}', '{NULL,2024-01-20Z}'"],
     "prices/between": ["'S7', '1 hour', '2024-01-20Z', '2024-01-21Z'"],
-    "prices/gaps": ["'S7', '1 hour', '2024-01-20Z', '2024-03-01Z'"],
+    "prices/gaps": ["'S7', '1 hour', '2024-01-20Z', '2024-03-01Z', '2024-01-19T23:00Z'"],
     "prices/get": ["'S7', '1 hour', '2024-01-20Z'"],
     "prices/latest": ["'{S7,S8,S7,none}', '1 hour'"],
     "prices/merge": [""],

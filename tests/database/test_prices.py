@@ -545,7 +545,7 @@ async def test_where_there_is_nothing_all_is_a_gap(db: quantdb.Database) -> None
     assert [Gap(NOON, NOON + DAY)] == await PriceRepo(db).gaps(fresh(), MINUTE, NOON, NOON + DAY)
 
 
-@pytest.mark.parametrize("interval", [MINUTE, 1_000_000 * DAY])
+@pytest.mark.parametrize("interval", [MINUTE, 1_000_000 * DAY, 2_000_000 * DAY])
 async def test_gaps_of_all_time_are_told(
     pool: quantdb.Pool, plain_pool: asyncpg.Pool, interval: timedelta
 ) -> None:

@@ -1,6 +1,7 @@
 """The command line: help that teaches, one line for an error, exit codes, and no password."""
 
 import asyncio
+import io
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,9 +10,11 @@ import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from quantdb import ConfigError, PoolTimeout
 from quantdb.cli import main
+from quantdb.cli.console import figures
 from quantdb.cli.failures import one_line, scrubbed
 
 Run = Callable[..., tuple[int, str, str]]
@@ -212,3 +215,15 @@ def test_the_version_is_told(run: Run) -> None:
 
     assert code == 0
     assert out.strip()
+
+
+def test_figures_are_never_cut_however_small_the_room() -> None:
+    shown = io.StringIO()
+
+    for width in (80, 40, 20):
+        figures(
+            Console(file=shown, width=width), ["rows", "existing"], ["12,345,678", "12,345,678"]
+        )
+
+    assert shown.getvalue().count("12,345,678") == 6
+    assert "…" not in shown.getvalue()
