@@ -1,5 +1,6 @@
 """Bulk writes by COPY: idempotent, all or nothing, with a report."""
 
+import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -95,6 +96,8 @@ class _Source(Generic[M]):
                 if len(lines) == _CHUNK:
                     yield "".join(lines).encode()
                     lines.clear()
+                    # Rows from memory and a server that keeps up never wait: let others run.
+                    await asyncio.sleep(0)
         except Exception as error:
             self.failure = error
             raise

@@ -1,4 +1,4 @@
-"""A real server for every test: one database a session, one rolled-back transaction a test."""
+"""A real server for every test: one database a module, one rolled-back transaction a test."""
 
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
@@ -58,23 +58,23 @@ async def empty_dsn(server_dsn: str) -> AsyncIterator[str]:
         yield dsn
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def dsn(server_dsn: str) -> AsyncIterator[str]:
-    """A database with quantdb's schema, shared by the session."""
+    """A database with quantdb's schema, shared by a module's tests."""
     async with fresh_database(server_dsn) as dsn:
         async with quantdb.create_pool(quantdb.PoolConfig(dsn, min_size=0)) as pool:
             await quantdb.migrate(pool)
         yield dsn
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def pool(dsn: str) -> AsyncIterator[quantdb.Pool]:
-    """quantdb's pool; what a test writes through it stays for the session."""
+    """quantdb's pool; what a test writes through it stays for the module."""
     async with quantdb.create_pool(quantdb.PoolConfig(dsn, min_size=0, max_size=8)) as pool:
         yield pool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def statement_pool(dsn: str) -> AsyncIterator[quantdb.Pool]:
     """quantdb's pool, on which a method of one statement is that statement and nothing else."""
     config = quantdb.PoolConfig(dsn, min_size=0, max_size=8, transactions="statement")
@@ -82,9 +82,9 @@ async def statement_pool(dsn: str) -> AsyncIterator[quantdb.Pool]:
         yield pool
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def plain_pool(dsn: str) -> AsyncIterator[asyncpg.Pool]:
-    """asyncpg's own pool; what a test writes through it stays for the session."""
+    """asyncpg's own pool; what a test writes through it stays for the module."""
     async with asyncpg.create_pool(dsn, min_size=0, max_size=8) as pool:
         yield pool
 

@@ -162,8 +162,7 @@ async def test_a_bar_comes_back_as_it_went(
         found += await repo.resample(
             bar.symbol, bar.interval, bar.interval, bar.start, bar.start + MICROSECOND
         )
-        if bar.interval < timedelta(days=1_000_000):  # test_prices has the others
-            assert await repo.gaps(*key, end) == []
+        assert await repo.gaps(*key, end) == []
         assert Ingest(inserted=0, existing=1) == await repo.upsert_many([bar])
         await look(db, "DELETE FROM prices WHERE symbol = $1", bar.symbol)
         assert Ingest(inserted=1, existing=0) == await repo.upsert_many([bar])
