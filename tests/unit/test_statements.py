@@ -42,7 +42,7 @@ def name_of(case: object) -> str:
 def modules() -> Iterator[ModuleType]:
     """Every module of quantdb, but for those whose extra is not installed."""
     for info in pkgutil.walk_packages(quantdb.__path__, "quantdb."):
-        if info.name in {"quantdb._embedded_keeper", "quantdb.testing"}:
+        if info.name in {"quantdb.embedded.keeper", "quantdb.testing"}:
             continue  # a script, and a plugin that pytest loads itself
         try:
             with warnings.catch_warnings(action="ignore"):  # those of the extras

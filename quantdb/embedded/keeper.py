@@ -20,8 +20,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from quantdb._embedded_root import Failure
-from quantdb._embedded_server import Server
+from quantdb.embedded.root import Failure
+from quantdb.embedded.server import Server
 
 __all__ = ["main"]
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from quantdb._embedded_root import (
+from quantdb.embedded.root import (
     LINUX,
     ROOT,
     Failure,

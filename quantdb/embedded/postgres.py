@@ -31,8 +31,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Literal, Self
+from urllib.parse import quote
 
-from quantdb._embedded_claim import SECONDS, Claim, connect, prepare, start
+from quantdb.embedded.claim import SECONDS, Claim, connect, prepare, start
 from quantdb.errors import ConfigError
 
 __all__ = ["EmbeddedPostgres"]
@@ -126,7 +127,7 @@ class EmbeddedPostgres:
             account = f"postgres:{facts['password']}"
             return f"postgresql://{account}@127.0.0.1:{facts['port']}/quantdb?sslmode=disable"
         # The port is named because PGPORT would count otherwise.
-        return f"postgresql://postgres@/quantdb?host={facts['host']}&port={facts['port']}"
+        return f"postgresql://postgres@/quantdb?host={quote(facts['host'])}&port={facts['port']}"
 
     @property
     def version(self) -> int:

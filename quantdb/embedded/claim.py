@@ -27,13 +27,13 @@ SECONDS: Final = 300.0
 
 # An address of a socket has room for 104 bytes on macOS, a NUL included.
 _LONGEST_ADDRESS: Final = 103
-# A new interpreter with this package but without its __init__, which would load the drivers.
+# A new interpreter with these packages but without their __init__, which would load the drivers.
 _KEEPER: Final = """
 import sys, types
-package = types.ModuleType("quantdb")
-package.__path__ = [sys.argv[1]]
-sys.modules["quantdb"] = package
-from quantdb._embedded_keeper import main
+for name in ("quantdb", "quantdb.embedded"):
+    sys.modules[name] = package = types.ModuleType(name)
+    package.__path__ = [sys.argv[1]]
+from quantdb.embedded.keeper import main
 main(sys.argv[2])
 """
 
