@@ -221,6 +221,7 @@ def _context(
         context = ssl.create_default_context(cafile=roots)
     except OSError as error:
         raise ConfigError(f"sslrootcert={roots}: {error.strerror}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's own minimum
     if certificate:
         try:
             # A password, if only an empty one, or OpenSSL asks for it on the terminal.

@@ -112,8 +112,9 @@ class Pool:
             connection = await driver.acquire(timeout=limit)
         except TimeoutError:
             size, idle = driver.get_size(), driver.get_idle_size()
+            what = "became free" if size >= self.config.max_size else "could be opened"
             raise PoolTimeout(
-                f"no connection became free within {limit:g} s: {size} open of at most "
+                f"no connection {what} within {limit:g} s: {size} open of at most "
                 f"{self.config.max_size}, {size - idle} in use, {self._waiting} waiting",
                 size,
                 size - idle,

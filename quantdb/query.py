@@ -1,6 +1,7 @@
 """Query: one SQL file, typed by the row that it returns."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Generic, TypeVar, overload
@@ -9,15 +10,14 @@ import attrs
 
 from quantdb import sqlfile
 from quantdb.database import Connection, Database, Row
-from quantdb.errors import Ambiguous, NotFound, ShapeMismatch
+from quantdb.errors import Ambiguous, NotFound, QuantDBError, ShapeMismatch
 from quantdb.rows import Builder, builder
 from quantdb.statement import Statement
-from quantdb.transaction import call, doom, kept_as_sent, statement_scope
+from quantdb.transaction import call, doom, kept_as_sent, single_scope, statement_scope
 
 __all__ = ["Query"]
 
 R = TypeVar("R")
-T = TypeVar("T")
 
 _BATCH: Final = 1_000
 """Rows that a stream fetches at once: enough to hide the round trip, few enough to hold."""
@@ -91,7 +91,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await self._call(db, work, single=not self.file.writes)
+        return await call(db, work, self._row_scope)
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
@@ -100,7 +100,7 @@ class Query(Generic[R]):
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await self._call(db, work, single=not self.file.writes)
+        return await call(db, work, self._row_scope)
 
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
@@ -108,7 +108,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await self._call(db, work, single=not self.file.writes)
+        return await call(db, work, self._row_scope)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None
@@ -119,7 +119,7 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        async with statement_scope(db, clean=not self.file.lingers) as connection:
+        async with self._scope(db) as connection:
             cursor = await self._statement.cursor(connection, args, timeout)
             try:
                 while records := await cursor.fetch(_BATCH, timeout=timeout):
@@ -136,7 +136,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await self._call(db, work, single=True)
+        return await call(db, work, self._single_scope)
 
     async def store(self, db: Database, model: attrs.AttrsInstance) -> R:
         """Send the fields of *model* as ``$1 … $n`` and return the row that is stored.
@@ -161,19 +161,24 @@ class Query(Generic[R]):
             if len(rows) > 1:
                 await doom(connection, f"{self.file.name}: stored several rows for one")
             stored = dict(zip(records[0].keys(), records[0], strict=True))
-            await kept_as_sent(connection, dict(zip(names, sent, strict=True)), stored)
+            try:
+                await kept_as_sent(connection, dict(zip(names, sent, strict=True)), stored)
+            except QuantDBError as error:
+                error.add_note(f"in {self.file.path}")
+                raise
             return self._only(rows)
 
-        return await self._call(db, work)
+        return await call(db, work, self._scope)
 
-    async def _call(
-        self,
-        db: Database,
-        work: Callable[[Connection], Awaitable[T]],
-        *,
-        single: bool = False,
-    ) -> T:
-        return await call(db, work, single=single, clean=not self.file.lingers)
+    def _scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
+        return statement_scope(db, clean=not self.file.lingers)
+
+    def _single_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
+        return single_scope(db, clean=not self.file.lingers, reads=not self.file.writes)
+
+    def _row_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
+        # What was written is taken back when the rows that came back are not as promised.
+        return self._scope(db) if self.file.writes else self._single_scope(db)
 
     async def _rows(
         self, connection: Connection, args: Sequence[object], timeout: float | None

@@ -79,20 +79,25 @@ def statement_scope(db: Database, *, clean: bool = True) -> AbstractAsyncContext
 
 
 @asynccontextmanager
-async def single_scope(db: Database, *, clean: bool = True) -> AsyncGenerator[Connection, None]:
+async def single_scope(
+    db: Database, *, clean: bool = True, reads: bool = False
+) -> AsyncGenerator[Connection, None]:
     """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
-    commits itself, so a connection that is lost meanwhile leaves the outcome unknown.
+    commits itself, so that a connection that is lost meanwhile leaves the outcome unknown unless
+    the statement only *reads*.
     """
     if isinstance(db, OurPool) and db.config.transactions == "statement":
         async with _lent(db, clean=clean) as connection:
             try:
                 yield connection
             except ConnectionLost as error:
+                if reads:
+                    raise
                 raise CommitUnknown(error.message) from error.__cause__
             except Exception as error:
-                _fail(error, committing=True)
+                _fail(error, committing=not reads)
     else:
         async with statement_scope(db, clean=clean) as connection:
             yield connection
@@ -101,24 +106,21 @@ async def single_scope(db: Database, *, clean: bool = True) -> AsyncGenerator[Co
 async def call(
     db: Database,
     work: Callable[[Connection], Awaitable[T]],
-    *,
-    single: bool = False,
-    clean: bool = True,
+    scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
 ) -> T:
-    """Return what *work* gives in a transaction; *single* and *clean* as for the scopes.
+    """Return what *work* gives in a *scope* of its own.
 
     When the schema was changed since a statement was prepared, nothing was applied and the driver
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
-    scope = single_scope if single else statement_scope
     joins = not is_pool(db) and _is_alive(db) and db.is_in_transaction()
     try:
-        async with scope(db, clean=clean) as connection:
+        async with scope(db) as connection:
             return await work(connection)
     except Contention as error:
         if joins or not is_stale_plan(error.__cause__):
             raise
-    async with scope(db, clean=clean) as connection:
+    async with scope(db) as connection:
         return await work(connection)
 
 
@@ -248,6 +250,8 @@ async def _begun(
         raise
     if not _is_alive(connection):
         raise ConnectionLost("the connection was lost before COMMIT")
+    if not connection.is_in_transaction():
+        raise TransactionAborted("the block ended its own transaction, by a statement")
     try:
         await block.commit()
     except Exception as error:
