@@ -16,7 +16,7 @@ _BODY: Final = ["create", "begin", "atomic"]
 # As PostgreSQL's lexer (scan.l) has it: all beyond ASCII is a letter, and a text may be continued
 # on a further line, of the same kind.
 _LETTER: Final = r"[A-Za-z_\x80-\U0010ffff]"
-_FURTHER: Final = r"(?:[ \t\f\v]+|--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*"
+_FURTHER: Final = r"[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*"
 # What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes.
 # Block comments nest, so they are opened here and closed by hand.
 _TOKEN: Final = re.compile(
