@@ -12,8 +12,8 @@ from quantdb import sqlfile
 from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, NotFound, QuantDBError, ShapeMismatch
 from quantdb.rows import Builder, builder
+from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
 from quantdb.statement import Statement
-from quantdb.transaction import call, doom, kept_as_sent, single_scope, statement_scope
 
 __all__ = ["Query"]
 

@@ -15,8 +15,8 @@ from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
+from quantdb.scopes import bulk_scope
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import bulk_scope
 
 __all__ = ["PriceRepo"]
 

@@ -18,8 +18,8 @@ from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
+from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import bulk_scope, call
 
 __all__ = ["TradeRepo"]
 

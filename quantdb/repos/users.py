@@ -12,8 +12,8 @@ from quantdb.models import NewUser, Page, User
 from quantdb.paging import as_id, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
+from quantdb.scopes import kept_as_sent, statement_scope
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import kept_as_sent, statement_scope
 
 __all__ = ["UserRepo"]
 

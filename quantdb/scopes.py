@@ -1,0 +1,133 @@
+"""The blocks that our own statements run in, and what undoes them."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import TypeVar
+
+import asyncpg
+
+from quantdb import exact
+from quantdb.database import Connection, Database, is_pool
+from quantdb.errors import (
+    CommitUnknown,
+    ConnectionLost,
+    Contention,
+    InexactValue,
+    QuantDBError,
+    ShapeMismatch,
+)
+from quantdb.outcomes import is_stale_plan
+from quantdb.pool import Pool
+from quantdb.transaction import fail, is_alive, lent, scope
+
+__all__ = ["bulk_scope", "call", "doom", "kept_as_sent", "single_scope", "statement_scope"]
+
+T = TypeVar("T")
+
+
+def statement_scope(db: Database, *, clean: bool = True) -> AbstractAsyncContextManager[Connection]:
+    """Give what `transaction` gives, for statements of ours whose errors all get out.
+
+    They swallow no error, so the question whether one was is saved; and when they are *clean*, they
+    leave nothing behind in the session, so its reset is.
+    """
+    return scope(db, None, readonly=False, clean=clean)
+
+
+@asynccontextmanager
+async def single_scope(
+    db: Database, *, clean: bool = True, reads: bool = False
+) -> AsyncGenerator[Connection, None]:
+    """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
+
+    With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
+    commits itself, so that a connection that is lost meanwhile leaves the outcome unknown unless
+    the statement only *reads*.
+    """
+    if isinstance(db, Pool) and db.config.transactions == "statement":
+        async with lent(db, clean=clean) as connection:
+            try:
+                yield connection
+            except ConnectionLost as error:
+                if reads:
+                    raise
+                raise CommitUnknown(error.message) from error.__cause__
+            except Exception as error:
+                fail(error, committing=not reads)
+    else:
+        async with statement_scope(db, clean=clean) as connection:
+            yield connection
+
+
+async def call(
+    db: Database,
+    work: Callable[[Connection], Awaitable[T]],
+    scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
+) -> T:
+    """Return what *work* gives in a *scope* of its own.
+
+    When the schema was changed since a statement was prepared, nothing was applied and the driver
+    has dropped what it had prepared; a transaction that is ours is then begun once more.
+    """
+    joins = not is_pool(db) and is_alive(db) and db.is_in_transaction()
+    try:
+        async with scope(db) as connection:
+            return await work(connection)
+    except Contention as error:
+        if joins or not is_stale_plan(error.__cause__):
+            raise
+    async with scope(db) as connection:
+        return await work(connection)
+
+
+@asynccontextmanager
+async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
+    """Give what `statement_scope` gives, for a block of several statements: all or nothing.
+
+    In a transaction that is joined, a savepoint takes back what the block did before its error,
+    and the transaction stays usable.
+    """
+    async with statement_scope(db) as connection:
+        if is_pool(db):
+            yield connection
+            return
+        await connection.execute("SAVEPOINT quantdb_bulk")
+        try:
+            yield connection
+        except BaseException:
+            if is_alive(connection):
+                await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
+            raise
+        await connection.execute("RELEASE SAVEPOINT quantdb_bulk")
+
+
+async def kept_as_sent(
+    connection: Connection, sent: Mapping[str, object], stored: Mapping[str, object]
+) -> None:
+    """Doom the open transaction unless every value that was *sent* is *stored*.
+
+    Raises:
+        InexactValue: A value was changed; it is named.
+        ShapeMismatch: A value that was sent did not come back.
+    """
+    refusal: QuantDBError | None = None
+    for name, value in sent.items():
+        if name not in stored:
+            refusal = ShapeMismatch(f"{name!r} is sent but does not come back")
+        elif not exact.same(value, stored[name]):
+            made, of = exact.shown(stored[name]), exact.shown(value)
+            refusal = InexactValue(f"{name}: the database made {made} of {of}", name)
+        if refusal is not None:
+            await doom(connection, "what is stored is not what was sent")
+            raise refusal
+
+
+async def doom(connection: Connection, why: str) -> None:
+    """Make the open transaction one that can only be rolled back.
+
+    For what the server accepted and we do not: whoever owns the transaction may catch our error
+    and commit, and must not succeed.
+    """
+    quoted = why.replace("'", "''")
+    with suppress(asyncpg.RaiseError):
+        await connection.execute(f"DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$")
