@@ -199,10 +199,17 @@ def _interval_from_tuple(parts: tuple[int, int, int]) -> timedelta:
 
 # JSON
 
+_LONG: Final = 4_000
+
 
 def _load_json(text: str | bytes) -> object:
-    value: object = json.loads(text, parse_float=Decimal)
+    value: object = json.loads(text, parse_float=Decimal, parse_int=_load_int)
     return value
+
+
+def _load_int(digits: str) -> int:
+    # By way of Decimal, because int() refuses more than 4300 digits.
+    return int(digits) if len(digits) < _LONG else int(Decimal(digits))
 
 
 def _encode_json(value: object) -> str:

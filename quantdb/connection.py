@@ -1,16 +1,25 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
+from asyncpg.cursor import CursorFactory
 
 from quantdb import exact
 from quantdb.catalog import Rules, checked, rules_for
 from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.containers import json_value
-from quantdb.database import Cursor
+from quantdb.database import Cursor, Prepared
 from quantdb.errors import InexactValue, TransactionAborted
 
 __all__ = ["PooledConnection", "pooled"]
@@ -21,6 +30,10 @@ _COMMIT: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
 )
 _STATEMENTS_KNOWN: Final = 1_000
+
+
+_plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "prepare")  # noqa: B009 - its overloads
+_plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
 class PooledConnection(asyncpg.Connection):
@@ -114,8 +127,15 @@ class PooledConnection(asyncpg.Connection):
             await self._use(PORTABLE)
             return await call()
 
+    async def prepared(self, query: str, **options: object) -> "CheckedStatement":
+        """Have the server look at a statement whose arguments will be checked."""
+        statement = await self.portably(lambda: _plain_prepare(self, query, **options))
+        return CheckedStatement(statement, await self._rules_of(statement))
+
     async def _asked(self, query: str) -> Rules:
-        prepared = await self.prepare(query)
+        return await self._rules_of(await self.portably(lambda: _plain_prepare(self, query)))
+
+    async def _rules_of(self, prepared: Prepared) -> Rules:
         own = {("pg_catalog", "json"): json_value, ("pg_catalog", "jsonb"): json_value}
         own |= {(codec.schema, codec.type_name): exact.anything for codec in self._codecs}
         return await rules_for(self, prepared.get_parameters(), own)
@@ -131,6 +151,73 @@ class PooledConnection(asyncpg.Connection):
                 decoder=codec.decode,
                 format=codec.format,
             )
+
+
+class CheckedStatement:
+    """A prepared statement behind the boundary; all else is the driver's."""
+
+    __slots__ = ("_plain", "_rules")
+
+    def __init__(self, plain: object, rules: Rules) -> None:
+        self._plain = plain
+        self._rules = rules
+
+    def __getattr__(self, name: str) -> object:
+        attribute: object = getattr(self._plain, name)
+        if name in {"cursor", "explain", "fetch", "fetchrow", "fetchval"} and callable(attribute):
+            return self._checking(attribute)
+        if name in {"executemany", "fetchmany"} and callable(attribute):
+            return self._checking_many(attribute)
+        return attribute
+
+    def _sent(self, args: Sequence[object]) -> Sequence[object]:
+        # The driver says in its own words when the number is wrong.
+        return checked(self._rules, args) if len(args) == len(self._rules) else args
+
+    def _checking(self, plain: Callable[..., object]) -> Callable[..., object]:
+        def method(*args: object, **options: object) -> object:
+            return plain(*self._sent(args), **options)
+
+        return method
+
+    def _checking_many(self, plain: Callable[..., object]) -> Callable[..., object]:
+        def method(args: Iterable[Sequence[object]], **options: object) -> object:
+            return plain([self._sent(row) for row in args], **options)
+
+        return method
+
+
+class CheckedCursor:
+    """A cursor of the driver behind the boundary: awaited, or iterated over."""
+
+    __slots__ = ("_args", "_connection", "_options", "_query")
+
+    def __init__(
+        self,
+        connection: PooledConnection,
+        query: str,
+        args: Sequence[object],
+        options: Mapping[str, object],
+    ) -> None:
+        self._connection = connection
+        self._query = query
+        self._args = args
+        self._options = options
+
+    async def _opened(self) -> object:
+        sent = await self._connection.admitted(self._query, self._args)
+        return await self._connection.portably(lambda: self._plain(sent))
+
+    def __await__(self) -> Generator[object, None, object]:
+        return self._opened().__await__()
+
+    async def __aiter__(self) -> AsyncGenerator[object, None]:
+        sent = await self._connection.admitted(self._query, self._args)
+        async for record in self._plain(sent):
+            yield record
+
+    def _plain(self, sent: Sequence[object]) -> CursorFactory:
+        return _plain_cursor(self._connection, self._query, *sent, **self._options)
 
 
 # The driver's methods keep their signatures, of which there are many; the boundary stands before
@@ -167,16 +254,7 @@ def _many_behind_the_boundary(name: str) -> None:
     _put(name, method)
 
 
-def _portable(name: str) -> None:
-    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
-
-    async def method(self: PooledConnection, query: str, **options: object) -> object:
-        return await self.portably(lambda: plain(self, query, **options))
-
-    _put(name, method)
-
-
-def _put(name: str, method: Callable[..., Coroutine[object, object, object]]) -> None:
+def _put(name: str, method: Callable[..., object]) -> None:
     method.__name__ = name
     method.__doc__ = getattr(asyncpg.Connection, name).__doc__
     setattr(PooledConnection, name, method)
@@ -186,7 +264,16 @@ for _name in ("execute", "fetch", "fetchrow", "fetchval"):
     _behind_the_boundary(_name)
 for _name in ("executemany", "fetchmany"):
     _many_behind_the_boundary(_name)
-_portable("prepare")
+_put("prepare", PooledConnection.prepared)
+
+
+def _cursor(
+    self: PooledConnection, query: str, *args: object, **options: object
+) -> "CheckedCursor":
+    return CheckedCursor(self, query, args, options)
+
+
+_put("cursor", _cursor)
 
 
 def pooled(connection: object) -> PooledConnection | None:

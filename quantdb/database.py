@@ -7,12 +7,13 @@ who uses quantdb needs asyncpg's types.
 
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Literal, Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, Protocol, overload
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["Connection", "Database", "Isolation", "Pool", "Row", "is_pool"]
+__all__ = ["Connection", "Database", "Isolation", "Pool", "Record", "Row", "is_pool"]
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -24,12 +25,21 @@ class Row(Protocol):
         """Give the values, in the order of the columns."""
         ...
 
-    def __getitem__(self, key: str, /) -> object:
-        """Give the value of a column."""
-        ...
-
     def keys(self) -> Iterator[str]:
         """Give the names of the columns, in order."""
+        ...
+
+
+class Record(Row, Protocol):
+    """A row as it is handed out: a value by the name of its column, or by position."""
+
+    @overload
+    def __getitem__(self, key: str, /) -> object: ...
+    @overload
+    def __getitem__(self, key: int, /) -> object: ...
+
+    def __len__(self) -> int:
+        """Give the number of columns."""
         ...
 
 
@@ -59,9 +69,35 @@ class Prepared(Protocol):
         """Give the types of ``$1 … $n``."""
         ...
 
+    async def fetch(self, *args: object, timeout: float | None = None) -> Sequence[Record]:
+        """Run it and return its rows."""
+        ...
+
+    async def fetchrow(self, *args: object, timeout: float | None = None) -> Record | None:
+        """Run it and return its first row."""
+        ...
+
+    async def fetchval(self, *args: object, timeout: float | None = None) -> object:
+        """Run it and return the first column of its first row."""
+        ...
+
 
 class Block(Protocol):
     """A transaction or savepoint of the driver."""
+
+    async def __aenter__(self) -> object:
+        """Begin."""
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+        /,
+    ) -> None:
+        """End: keep, or drop after an error."""
+        ...
 
     async def start(self) -> None:
         """Begin."""
@@ -79,7 +115,7 @@ class Block(Protocol):
 class Cursor(Protocol):
     """A server-side cursor."""
 
-    async def fetch(self, n: int, *, timeout: float | None = None) -> Sequence[Row]:
+    async def fetch(self, n: int, *, timeout: float | None = None) -> Sequence[Record]:
         """Return the next *n* rows, fewer at the end."""
         ...
 
@@ -91,11 +127,25 @@ class Connection(Protocol):
         """Run a statement and return its status (``"INSERT 0 1"``)."""
         ...
 
-    async def fetch(self, query: str, *args: object, timeout: float | None = None) -> Sequence[Row]:
+    async def executemany(
+        self,
+        command: str,
+        args: Iterable[Sequence[object]],
+        *,
+        timeout: float | None = None,
+    ) -> None:
+        """Run a statement for each row of arguments, all or nothing."""
+        ...
+
+    async def fetch(
+        self, query: str, *args: object, timeout: float | None = None
+    ) -> Sequence[Record]:
         """Run a statement and return its rows."""
         ...
 
-    async def fetchrow(self, query: str, *args: object, timeout: float | None = None) -> Row | None:
+    async def fetchrow(
+        self, query: str, *args: object, timeout: float | None = None
+    ) -> Record | None:
         """Run a statement and return its first row."""
         ...
 
@@ -117,6 +167,10 @@ class Connection(Protocol):
 
     async def reload_schema_state(self) -> None:
         """Forget what was prepared and what is known of types."""
+        ...
+
+    def get_settings(self) -> object:
+        """Give the settings that the server reports; of a connection, always the same object."""
         ...
 
     def get_server_pid(self) -> int:

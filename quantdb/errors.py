@@ -71,9 +71,11 @@ class InexactValue(QuantDBError, ValueError):
 
     Attributes:
         field: The field or parameter (``"quantity"``, ``"$3"``).
+        row: The offending row of a bulk write, counted from 1; None for a single write.
     """
 
     field: str = ""
+    row: int | None = None
 
 
 @_error

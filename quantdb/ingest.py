@@ -1,7 +1,7 @@
 """Bulk writes by COPY: idempotent, all or nothing, with a report."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Generic, TypeVar
@@ -13,12 +13,15 @@ from quantdb.database import Connection
 from quantdb.errors import InexactValue
 from quantdb.exact import shown
 
-__all__ = ["BULK_TIMEOUT", "copy_models"]
+__all__ = ["BULK_TIMEOUT", "NAMED", "and_others", "copy_models"]
 
 M = TypeVar("M", bound=attrs.AttrsInstance)
 
 BULK_TIMEOUT: Final = 3_600.0
 """Seconds that one statement of a bulk write may take: it grows with the rows."""
+
+NAMED: Final = 10
+"""Rows at fault that an error counts."""
 
 _CHUNK: Final = 1_000
 """Rows that are sent at once: some 100 kB."""
@@ -62,7 +65,7 @@ async def copy_models(
         How many rows there were.
 
     Raises:
-        InexactValue: A row is none of *model*; it is named by its number and nothing is stored.
+        InexactValue: A row is none of *model*; ``row`` is its number and nothing is stored.
     """
     source = _Source(model, rows)
     try:
@@ -75,6 +78,14 @@ async def copy_models(
             raise source.failure  # noqa: B904 - it is the cause
         raise
     return source.count
+
+
+def and_others(faults: Sequence[object]) -> str:
+    """Say how many rows are at fault besides the first; the last of `NAMED` may not be the last."""
+    others = len(faults) - 1
+    if not others:
+        return ""
+    return f"; and {others}{' or more' if len(faults) == NAMED else ''} others"
 
 
 class _Source(Generic[M]):
@@ -109,7 +120,7 @@ class _Source(Generic[M]):
         if type(row) is not self._model:
             number = f"row {self.count}"
             raise InexactValue(
-                f"{number}: must be a {self._model.__name__}; got {shown(row)}", number
+                f"{number}: must be a {self._model.__name__}; got {shown(row)}", number, self.count
             )
         return _line(self.count, [getattr(row, name) for name in self.names])
 

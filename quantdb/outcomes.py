@@ -22,7 +22,7 @@ from quantdb.errors import (
     TransactionAborted,
 )
 
-__all__ = ["is_lost", "is_refused_by_abort", "is_stale_plan", "translated"]
+__all__ = ["is_lost", "is_overflow", "is_refused_by_abort", "is_stale_plan", "translated"]
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
 _LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -46,6 +46,11 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, ConnectionError | EOFError)
 
 
+def is_overflow(error: BaseException) -> bool:
+    """Tell whether a number was too large for the server's arithmetic."""
+    return isinstance(error, asyncpg.NumericValueOutOfRangeError)
+
+
 def is_refused_by_abort(error: BaseException) -> bool:
     """Tell whether the server refused a statement because its transaction had failed before."""
     return isinstance(error, asyncpg.InFailedSQLTransactionError)
@@ -65,10 +70,17 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
     """
     if isinstance(error, QuantDBError):
         return error
+    if committing and isinstance(error, TimeoutError):
+        return CommitUnknown("COMMIT was sent and not answered in time")
     if is_lost(error):
         if committing:
             return CommitUnknown(f"the connection was lost during COMMIT: {error}")
         return ConnectionLost(f"the connection was lost: {error}")
+    return _refusal(error) or error
+
+
+def _refusal(error: Exception) -> Exception | None:
+    """Return what a refusal by the server means, if the caller can act on it."""
     if is_stale_plan(error):
         return Contention(f"the schema was changed meanwhile; repeat the transaction: {error}")
     if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
@@ -81,4 +93,4 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
         return TransactionAborted(f"an error before this one has aborted the transaction: {error}")
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
         return ReadOnly(str(error))
-    return error
+    return None

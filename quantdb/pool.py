@@ -7,15 +7,18 @@ when COMMIT was a ROLLBACK, a bounded wait, and a reset only after hands that co
 import asyncio
 import logging
 from collections.abc import Generator, Sequence
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeGuard
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
+from quantdb.database import Connection, Record
 from quantdb.errors import PoolTimeout
+from quantdb.outcomes import translated
 
 __all__ = ["Pool", "create_pool"]
 
@@ -26,7 +29,7 @@ _STATEMENTS_KEPT: Final = 100
 _RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;"
 
 
-class Lease:
+class Lease(AbstractAsyncContextManager[Connection]):
     """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
 
     __slots__ = ("_clean", "_connection", "_pool", "_timeout")
@@ -35,9 +38,9 @@ class Lease:
         self._pool = pool
         self._timeout = timeout
         self._clean = clean
-        self._connection: PoolConnectionProxy | None = None
+        self._connection: Connection | None = None
 
-    async def __aenter__(self) -> PoolConnectionProxy:
+    async def __aenter__(self) -> Connection:
         self._connection = await self._pool.borrow(self._timeout, clean=self._clean)
         return self._connection
 
@@ -51,7 +54,7 @@ class Lease:
         if connection is not None:
             await self._pool.release(connection)
 
-    def __await__(self) -> Generator[object, None, PoolConnectionProxy]:
+    def __await__(self) -> Generator[object, None, Connection]:
         return self._pool.borrow(self._timeout, clean=self._clean).__await__()
 
 
@@ -64,11 +67,12 @@ class Pool:
         config: Its limits.
     """
 
-    __slots__ = ("__weakref__", "_driver", "_waiting", "config")
+    __slots__ = ("__weakref__", "_driver", "_opening", "_waiting", "config")
 
     def __init__(self, config: PoolConfig) -> None:
         self.config: Final = config
         self._driver: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
         self._waiting = 0
 
     def __repr__(self) -> str:
@@ -103,7 +107,7 @@ class Pool:
         """Borrow a connection for statements that leave nothing behind in the session."""
         return Lease(self, None, clean=True)
 
-    async def borrow(self, timeout: float | None, *, clean: bool) -> PoolConnectionProxy:
+    async def borrow(self, timeout: float | None, *, clean: bool) -> Connection:
         """Return a connection; the one who gets it releases it."""
         driver = self._opened()
         limit = self.config.acquire_timeout if timeout is None else timeout
@@ -129,7 +133,7 @@ class Pool:
 
     async def release(
         self,
-        connection: PoolConnectionProxy,
+        connection: Connection,
         *,
         timeout: float | None = None,
     ) -> None:
@@ -139,6 +143,8 @@ class Pool:
         what was committed is committed.
         """
         limit = self.config.close_timeout if timeout is None else timeout
+        if not _is_lent(connection):
+            raise asyncpg.InterfaceError("the connection is not of this pool")
         try:
             await self._opened().release(connection, timeout=limit)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -165,7 +171,7 @@ class Pool:
         query: str,
         *args: object,
         timeout: float | None = None,
-    ) -> list[asyncpg.Record]:
+    ) -> Sequence[Record]:
         """Run a statement on a pooled connection and return its rows."""
         async with self.acquire() as connection:
             return await connection.fetch(query, *args, timeout=timeout)
@@ -175,7 +181,7 @@ class Pool:
         query: str,
         *args: object,
         timeout: float | None = None,
-    ) -> asyncpg.Record | None:
+    ) -> Record | None:
         """Run a statement on a pooled connection and return its first row."""
         async with self.acquire() as connection:
             return await connection.fetchrow(query, *args, timeout=timeout)
@@ -229,13 +235,16 @@ class Pool:
         return self._driver
 
     async def _open(self) -> Self:
+        async with self._opening:
+            if self._driver is None:
+                self._driver = await self._connected()
+        if self._driver.is_closing():
+            raise asyncpg.InterfaceError("the pool is closed; make another one")
+        return self
+
+    async def _connected(self) -> asyncpg.Pool:
         config = self.config
         target = config.target()
-        settings = {
-            "application_name": config.application_name,
-            "timezone": "UTC",
-            "datestyle": "ISO",
-        }
         cached = config.statement_cache_size
         if cached is None:
             cached = 0 if target.pooled else _STATEMENTS_KEPT
@@ -250,12 +259,21 @@ class Pool:
             timeout=target.connect_timeout or config.connect_timeout,
             command_timeout=config.command_timeout,
             statement_cache_size=cached,
-            server_settings=settings,
+            server_settings={
+                "application_name": config.application_name,
+                "timezone": "UTC",
+                "datestyle": "ISO",
+            },
             ssl=target.tls,
         )
-        await driver
-        self._driver = driver
-        return self
+        try:
+            await driver
+        except Exception as error:
+            meaning = translated(error)
+            if meaning is error:
+                raise
+            raise meaning from error
+        return driver
 
     async def _begin_session(self, connection: asyncpg.Connection) -> None:
         ours = pooled(connection)
@@ -272,6 +290,10 @@ def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
     if isinstance(dsn_or_config, PoolConfig):
         return Pool(dsn_or_config)
     return Pool(PoolConfig(dsn_or_config))
+
+
+def _is_lent(connection: object) -> TypeGuard[PoolConnectionProxy]:
+    return isinstance(connection, PoolConnectionProxy)
 
 
 async def _reset_session(connection: asyncpg.Connection) -> None:

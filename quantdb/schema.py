@@ -64,11 +64,13 @@ async def migrate(db: Database, folder: Path | None = None, *, set_name: str = _
 
     Raises:
         ConfigError: A file was changed after it was applied, is missing, comes out of order, has a
-            name without a number or begins or ends a transaction. Nothing is applied.
+            name without a number or begins or ends a transaction; or the connection is in a
+            transaction that is not READ COMMITTED. Nothing is applied.
     """
     found = migrations(folder if folder is not None else _SQL / "schema")
     applied_now: list[str] = []
-    async with transaction(db) as connection:
+    # A snapshot that is older than the lock would not show what the one before applied.
+    async with transaction(db, isolation="read_committed") as connection:
         await _lock.run(connection, _LOCK, timeout=_TIMEOUT)
         if not await _exists.one(connection):
             first, text = migrations(_SQL / "schema")[0]  # makes the table of migrations

@@ -20,7 +20,15 @@ from quantdb.outcomes import is_stale_plan
 from quantdb.pool import Pool
 from quantdb.transaction import fail, is_alive, lent, scope
 
-__all__ = ["bulk_scope", "call", "doom", "kept_as_sent", "single_scope", "statement_scope"]
+__all__ = [
+    "bulk_scope",
+    "call",
+    "doom",
+    "kept_as_sent",
+    "refusable",
+    "single_scope",
+    "statement_scope",
+]
 
 T = TypeVar("T")
 
@@ -99,6 +107,20 @@ async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
                 await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
             raise
         await connection.execute("RELEASE SAVEPOINT quantdb_bulk")
+
+
+@asynccontextmanager
+async def refusable(connection: Connection) -> AsyncGenerator[None, None]:
+    """Take back the block that a constraint refuses, so that the transaction may be asked why.
+
+    For a block inside a transaction of ours, which ends the savepoint too.
+    """
+    await connection.execute("SAVEPOINT quantdb_refusable")
+    try:
+        yield
+    except asyncpg.IntegrityConstraintViolationError:
+        await connection.execute("ROLLBACK TO SAVEPOINT quantdb_refusable")
+        raise
 
 
 async def kept_as_sent(

@@ -28,7 +28,7 @@ class Statement:
         self.file: Final = file
         # What the server takes for $1 … $n, by backend, on connections that are not ours: such a
         # connection is wrapped anew for each borrower, so only its backend can stand for it.
-        self._foreign: dict[int, Rules] = {}
+        self._foreign: dict[tuple[int, int], Rules] = {}
 
     async def fetch(
         self,
@@ -107,7 +107,8 @@ class Statement:
     async def _admitted_by_backend(
         self, connection: Connection, args: Sequence[object], names: Sequence[str]
     ) -> Sequence[object]:
-        backend = connection.get_server_pid()
+        # With the settings' identity, because two servers may have backends of one number.
+        backend = connection.get_server_pid(), id(connection.get_settings())
         known = self._foreign.get(backend)
         if known is not None:
             try:

@@ -1,17 +1,13 @@
 """An id for a trade whose file gives none: the same file, loaded again, gives the same ids."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from typing import Final
 from uuid import UUID
 
-__all__ = ["id_of_row", "id_of_venue_trade"]
+from quantdb.ids import millisecond_of, uuid7_of
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND: Final = timedelta(milliseconds=1)
-_RANDOM_A: Final = (1 << 12) - 1
-_RANDOM_B: Final = (1 << 62) - 1
+__all__ = ["id_of_row", "id_of_venue_trade"]
 
 
 def id_of_venue_trade(venue: str, symbol: str, venue_trade_id: str, executed_at: datetime) -> UUID:
@@ -27,15 +23,17 @@ def id_of_row(  # noqa: PLR0913, PLR0917 - all that tells two prints apart
     side: str,
     price: Decimal,
     quantity: Decimal,
+    tape: str | None = None,
 ) -> UUID:
     """Return the id of a trade by what it is and where it stands in its file.
 
     Real tapes hold prints that are alike in every column: only their row tells them apart. A file
-    that has grown at its end gives its old rows their old ids.
+    that has grown at its end gives its old rows their old ids. Two files that hold the same print
+    at the same row give it the same id, unless each is a *tape* of another name.
     """
     return _uuid7(
         executed_at,
-        "row",
+        *(("row",) if tape is None else ("row of tape", tape)),
         str(row),
         venue,
         symbol,
@@ -47,18 +45,10 @@ def id_of_row(  # noqa: PLR0913, PLR0917 - all that tells two prints apart
 
 
 def _uuid7(at: datetime, *parts: str) -> UUID:
-    """Lay out a UUID of version 7 (RFC 9562): 48 bits of milliseconds, 74 bits of SHA-256."""
+    """Make a UUID of version 7 of the millisecond and 74 bits of a SHA-256."""
     # No text in the database holds a NUL, so that no two lists of parts are joined alike.
     digest = hashlib.sha256("\0".join(parts).encode()).digest()
-    noise = int.from_bytes(digest[:10], "big")
-    milliseconds = max((at - _EPOCH) // _MILLISECOND, 0)
-    return UUID(
-        int=milliseconds << 80
-        | 0x7 << 76
-        | (noise >> 62 & _RANDOM_A) << 64
-        | 0b10 << 62
-        | noise & _RANDOM_B
-    )
+    return uuid7_of(millisecond_of(at), int.from_bytes(digest[:10]))
 
 
 def _canonical(number: Decimal) -> str:

@@ -16,13 +16,15 @@ from typing import Annotated, Final, Protocol, TypeVar
 import attrs
 from cyclopts import Parameter
 
+from quantdb import exact
 from quantdb.cli.columns import PRICES, TRADES, Field, Plan, pairs, plan, shown
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.console import Tell, clock, facts, figures, out, progress, speed
+from quantdb.cli.failures import Usage
 from quantdb.cli.readers import PriceReader, TradeReader
 from quantdb.cli.tape import Tape, opened_tape
 from quantdb.database import Database
-from quantdb.errors import Conflict
+from quantdb.errors import Conflict, InexactValue
 from quantdb.ingest import BULK_TIMEOUT
 from quantdb.models import Ingest
 from quantdb.repos import PriceRepo, TradeRepo
@@ -30,6 +32,7 @@ from quantdb.repos import PriceRepo, TradeRepo
 __all__ = ["prices", "trades"]
 
 M = TypeVar("M")
+E = TypeVar("E", Conflict, InexactValue)
 M_co = TypeVar("M_co", covariant=True)
 
 _EVERY: Final = 1_000
@@ -58,6 +61,15 @@ AssumeUtc = Annotated[
 ]
 
 
+Series = Annotated[
+    str | None,
+    Parameter(
+        name="--tape",
+        help="A name for this file, mixed into the ids that are made of its rows. See Ids.",
+    ),
+]
+
+
 class _Reader(Protocol[M_co]):
     def __iter__(self) -> Iterator[M_co]: ...
 
@@ -82,6 +94,7 @@ def trades(
     mapped: Columns = None,
     constants: Constants = None,
     assume_utc: AssumeUtc = False,
+    series: Series = None,
     dsn: Dsn = None,
 ) -> int:
     """Load trades from a CSV file with a header, plain or gzipped.
@@ -90,6 +103,7 @@ def trades(
     quantdb load trades tape.csv.gz
     quantdb load trades fills.csv --map price=px --set venue=XNAS
     quantdb load trades fills.csv --assume-utc --set currency=EUR
+    quantdb load trades fills-0308-b.csv --tape fills-0308-b
     ```
 
     One transaction: a row that cannot be stored exactly is named by its line, and nothing is
@@ -118,12 +132,20 @@ def trades(
     symbol and venue_trade_id; or, where the venue gives no trade id, of the row's number, venue,
     symbol, executed_at, side, price and quantity, so that prints that are alike stay apart. Such a
     file can be loaded again as it is, or grown at its end.
+
+    **Several files** without trade ids: the same print at the same row of two files is one trade,
+    stored once; with a file for each fill, every print stands at row 1. Where two such prints
+    are two trades, give each file a name of its own by `--tape NAME`, which is mixed into these
+    ids: files of two names keep both prints, a file loaded again by its name stores nothing twice.
+    A file that was loaded without a name, or by another, is stored again as new trades.
     """  # noqa: E501 - a row of a table is one line
+    if series is not None:
+        _refuse_no_name(series)
     job = _Job(file, TRADES, mapped or (), constants or (), dsn)
     return asyncio.run(
         _load(
             job,
-            lambda tape, found: TradeReader(tape, found, assume_utc=assume_utc),
+            lambda tape, found: TradeReader(tape, found, assume_utc=assume_utc, series=series),
             lambda db, rows: TradeRepo(db).insert_many(rows),
         )
     )
@@ -176,6 +198,15 @@ def prices(
     )
 
 
+def _refuse_no_name(series: str) -> None:
+    try:
+        exact.text(series)
+    except exact.Refused as refusal:
+        raise Usage(f"--tape: {refusal}") from None
+    if not series.strip():
+        raise Usage("--tape: must not be blank")
+
+
 async def _load(
     job: _Job,
     read: Callable[[Tape, Plan], _Reader[M]],
@@ -192,8 +223,10 @@ async def _load(
             with progress("reading", tape.size) as tell:
                 try:
                     report = await store(pool, _told(rows, tape, tell))
-                except Conflict as error:
-                    raise _placed(error, tape) from error
+                except (Conflict, InexactValue) as error:
+                    if error.row is None:
+                        raise
+                    raise _placed(error, tape, error.row) from error
             took = seconds()
         _report(tape, report, took)
         facts(out, [("into", named(config)), *_sources(found), *rows.notes()])
@@ -211,12 +244,9 @@ async def _told(rows: Iterable[M], tape: Tape, tell: Tell) -> AsyncGenerator[M, 
     tell(None, f"{tape.rows:,} rows read, now being stored")
 
 
-def _placed(error: Conflict, tape: Tape) -> Conflict:
+def _placed(error: E, tape: Tape, row: int) -> E:
     """Return *error* with the line of the row that it names."""
-    if error.row is None:
-        return error
-    where = f"{tape.name}:{tape.line_of(error.row)}"
-    return Conflict(f"{where}: {error}", error.constraint, error.row)
+    return attrs.evolve(error, message=f"{tape.name}:{tape.line_of(row)}: {error}")
 
 
 def _report(tape: Tape, report: Ingest, took: float) -> None:

@@ -23,6 +23,11 @@ M = TypeVar("M")
 
 _DAY: Final = timedelta(days=1)
 _VENUES_NAMED: Final = 5
+_OF_SERIES: Final = {
+    False: ". The same print at the same row of another file is taken for this one: "
+    "where files may hold such prints, load each with a --tape NAME of its own.",
+    True: ", and always with this --tape.",
+}
 _NO_ZONE: Final = "if it is UTC, say --assume-utc"
 
 
@@ -84,11 +89,15 @@ class TradeReader:
         tape: The file.
         plan: Where each field comes from.
         assume_utc: Whether a time without a zone is in UTC; else it is refused.
+        series: The name of the tape, which keeps its ids apart from those of other tapes.
     """
 
-    def __init__(self, tape: Tape, plan: Plan, *, assume_utc: bool) -> None:
+    def __init__(
+        self, tape: Tape, plan: Plan, *, assume_utc: bool, series: str | None = None
+    ) -> None:
         self._tape = tape
         self._plan = plan
+        self._series = series
         self._values = _Values(
             plan,
             {
@@ -131,10 +140,13 @@ class TradeReader:
             more = ", …" if len(self._by_row) > len(named) else ""
             count = len(self._by_row)
             venues = "1 venue gives" if count == 1 else f"{count} venues give"
+            what = "the row's number and values"
+            if self._series is not None:
+                what = f"the tape's name {shown(self._series)}, {what}"
             made.append(
-                f"{self._by_row.total():,} made of the row's number and values, because {venues} "
+                f"{self._by_row.total():,} made of {what}, because {venues} "
                 f"no trade id ({', '.join(named)}{more}): load this file again as it is or grown "
-                "at its end, but never cut at its start."
+                f"at its end, but never cut at its start{_OF_SERIES[self._series is not None]}"
             )
         return [("ids", " ".join(made))] if made else []
 
@@ -157,7 +169,16 @@ class TradeReader:
                 "quantity": Decimal() as quantity,
             }:
                 self._by_row[venue] += 1
-                return id_of_row(self._tape.rows, venue, symbol, executed_at, side, price, quantity)
+                return id_of_row(
+                    self._tape.rows,
+                    venue,
+                    symbol,
+                    executed_at,
+                    side,
+                    price,
+                    quantity,
+                    self._series,
+                )
             case _:
                 raise AssertionError(f"a plan without {values}")
 

@@ -12,13 +12,9 @@ from uuid import UUID
 import attrs
 
 from quantdb.errors import ConfigError
+from quantdb.ids import uuid7_of
 
 __all__ = ["Origin", "in_task", "task_ids"]
-
-_RANDOM_BITS: Final = 74
-_VERSION_7: Final = 0x7 << 76
-_VARIANT: Final = 0b10 << 62
-_LOW_BITS: Final = 62
 
 
 @attrs.frozen
@@ -82,11 +78,6 @@ def task_ids(n: int) -> list[UUID]:
         raise ConfigError("task_ids gives ids inside a function under quantdb.ray.task only")
     first, series.given = series.given, series.given + n
     return [
-        _uuid7(series.milliseconds, series.base + number) for number in range(first, series.given)
+        uuid7_of(series.milliseconds, series.base + number)
+        for number in range(first, series.given)
     ]
-
-
-def _uuid7(milliseconds: int, rest: int) -> UUID:
-    rest %= 1 << _RANDOM_BITS
-    high, low = divmod(rest, 1 << _LOW_BITS)
-    return UUID(int=milliseconds << 80 | _VERSION_7 | high << 64 | _VARIANT | low)

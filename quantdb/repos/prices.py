@@ -9,7 +9,7 @@ import attrs
 from quantdb import exact
 from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting
-from quantdb.ingest import BULK_TIMEOUT, copy_models
+from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
 from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
@@ -21,8 +21,6 @@ from quantdb.sqlfile import sql_folder
 __all__ = ["PriceRepo"]
 
 _SQL: Final = sql_folder() / "prices"
-_NAMED: Final = 10
-"""Conflicting rows that an error counts."""
 
 
 @attrs.frozen
@@ -87,14 +85,14 @@ class PriceRepo(Repo):
         Raises:
             Conflict: A bar came before in the same call with other values; ``row`` is its number,
                 from 1. Nothing is stored.
-            InexactValue: A row is no `Price`. Nothing is stored.
+            InexactValue: A row is no `Price`; ``row`` is its number. Nothing is stored.
         """
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)
             given = await copy_models(connection, "staged_prices", Price, prices)
             merged = await self._merge.one(connection, timeout=BULK_TIMEOUT)
             if merged.inserted + merged.updated < given:
-                refused = await self._conflicts.all(connection, _NAMED, timeout=BULK_TIMEOUT)
+                refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
                 if refused:
                     raise _conflict(refused)
             await self._unstage.run(connection)
@@ -274,11 +272,9 @@ def _before(moment: datetime, span: timedelta) -> datetime | None:
 
 def _conflict(refused: Sequence[_Refused]) -> Conflict:
     first = refused[0]
-    others = len(refused) - 1
-    more = f"; and {others}{' or more' if len(refused) == _NAMED else ''} others" if others else ""
     return Conflict(
         f"row {first.n} ({first.symbol}, {first.interval}, {first.start.isoformat()}): row "
-        f"{first.first_n} is the same bar with other values{more}; nothing was stored",
+        f"{first.first_n} is the same bar with other values{and_others(refused)}; nothing was stored",
         "prices_pkey",
         first.n,
     )

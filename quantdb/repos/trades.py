@@ -1,31 +1,31 @@
 """Trades: what was executed, where, at what price."""
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import attrs
 
 from quantdb import exact
 from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound
 from quantdb.exact import lasting
-from quantdb.ingest import BULK_TIMEOUT, copy_models
+from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
 from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope, call
+from quantdb.scopes import bulk_scope, call, refusable
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["TradeRepo"]
 
 _SQL: Final = sql_folder() / "trades"
-_NAMED: Final = 10
-"""Conflicting rows that an error counts."""
 
 
 @attrs.frozen
@@ -36,6 +36,15 @@ class _Refused:
     id: UUID
     constraint_name: str
     stored_id: UUID | None
+
+
+@attrs.frozen
+class _Orphan:
+    """A staged row whose user is none."""
+
+    n: int
+    id: UUID
+    user_id: int
 
 
 @attrs.frozen
@@ -85,6 +94,7 @@ class TradeRepo(Repo):
     _insert = Query(_SQL / "insert.sql", Trade)
     _latest = Query(_SQL / "latest.sql", Trade)
     _merge = Query(_SQL / "merge.sql")
+    _orphans = Query(_SQL / "orphans.sql", _Orphan)
     _page = Query(_SQL / "page.sql", Trade)
     _positions = Query(_SQL / "positions.sql", _summed)
     _stage = Query(_SQL / "stage.sql")
@@ -129,19 +139,33 @@ class TradeRepo(Repo):
         Raises:
             Conflict: A trade is not the one that has its id or its venue key already, or that came
                 before it; ``row`` is its number, from 1. Nothing is stored.
-            InexactValue: A row is no `Trade`. Nothing is stored.
+            InexactValue: A row is no `Trade`, or its ``user_id`` is of no user; ``row`` is its
+                number. Nothing is stored.
             Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)
             given = await copy_models(connection, "staged_trades", Trade, trades)
-            inserted = await self._merge.run(connection, timeout=BULK_TIMEOUT)
+            inserted = await self._merged(connection)
             if inserted < given:
-                refused = await self._conflicts.all(connection, _NAMED, timeout=BULK_TIMEOUT)
+                refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
                 if refused:
                     raise _conflict(refused)
             await self._unstage.run(connection)
             return Ingest(inserted=inserted, existing=given - inserted)
+
+    async def _merged(self, connection: Connection) -> int:
+        try:
+            async with refusable(connection):
+                return await self._merge.run(connection, timeout=BULK_TIMEOUT)
+        except asyncpg.ForeignKeyViolationError as error:
+            orphans: list[_Orphan] = []
+            # Who may not read the users is told what the server said.
+            with suppress(asyncpg.InsufficientPrivilegeError):
+                orphans = await self._orphans.all(connection, NAMED, timeout=BULK_TIMEOUT)
+            if not orphans:
+                raise
+            raise _orphaned(orphans) from error
 
     async def get(self, id: UUID) -> Trade:  # noqa: A002 - the field's name
         """Return the trade with that id.
@@ -265,8 +289,6 @@ class TradeRepo(Repo):
 
 def _conflict(refused: list[_Refused]) -> Conflict:
     first = refused[0]
-    others = len(refused) - 1
-    more = f"; and {others}{' or more' if len(refused) == _NAMED else ''} others" if others else ""
     if first.constraint_name == "trades_pkey":
         what = "another trade has that id"
     elif first.stored_id is None:
@@ -274,8 +296,18 @@ def _conflict(refused: list[_Refused]) -> Conflict:
     else:
         what = f"its venue, symbol and venue_trade_id are those of trade {first.stored_id}"
     return Conflict(
-        f"row {first.n} (id {first.id}): {what}{more}; nothing was stored",
+        f"row {first.n} (id {first.id}): {what}{and_others(refused)}; nothing was stored",
         first.constraint_name,
+        first.n,
+    )
+
+
+def _orphaned(orphans: list[_Orphan]) -> InexactValue:
+    first = orphans[0]
+    return InexactValue(
+        f"row {first.n} (id {first.id}): user_id {first.user_id} is of no user"
+        f"{and_others(orphans)}; nothing was stored",
+        "user_id",
         first.n,
     )
 

@@ -25,6 +25,14 @@ from quantdb import (
     TradeRepo,
     TransactionAborted,
 )
+from quantdb.connection import pooled
+
+
+def driver_of(connection: object) -> asyncpg.Connection:
+    """Give the driver's connection, with all its methods."""
+    ours = pooled(connection)
+    assert ours is not None
+    return ours
 
 
 @pytest.fixture
@@ -251,7 +259,8 @@ async def test_ranges_of_exact_values_come_back_as_they_went(
     low, high = (Decimal(f"{number}E-{scale}") for number in sorted(numbers))
     start, end = (moment.replace(tzinfo=UTC) for moment in sorted(moments))
     sql = "SELECT numrange($1, $2, $5), tstzrange($3, $4, $5), upper(tstzrange($3, $4, $5))"
-    row = await pool.fetchrow(sql, low, high, start, end, bounds)
+    async with pool.acquire() as connection:
+        row = await driver_of(connection).fetchrow(sql, low, high, start, end, bounds)
     assert row is not None
     amounts: asyncpg.Range[Decimal] = row[0]
     times: asyncpg.Range[datetime] = row[1]
@@ -389,7 +398,7 @@ async def test_a_repository_method_is_three_round_trips(
         await TradeRepo(pool).count(symbol, DAWN, DUSK)
         seen: list[str] = []
         async with pool.acquire() as connection:
-            connection.add_query_logger(lambda record: seen.append(record.query))
+            driver_of(connection).add_query_logger(lambda record: seen.append(record.query))
             async with quantdb.transaction(connection):
                 seen.clear()
                 await TradeRepo(connection).count(symbol, DAWN, DUSK)
@@ -646,7 +655,7 @@ async def test_both_kinds_of_transactions_store_alike(dsn: str, transactions: st
     async with quantdb.create_pool(config) as pool:
         seen: list[str] = []
         connection = await pool.acquire()
-        connection.add_query_logger(lambda record: seen.append(record.query))
+        driver_of(connection).add_query_logger(lambda record: seen.append(record.query))
         await pool.release(connection)
         trades = TradeRepo(pool)
         assert trade == await trades.insert(trade) == await trades.insert(trade)

@@ -1,6 +1,6 @@
 """What type checkers see of the public API. Nobody runs this file; mypy and pyright read it."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -39,6 +39,7 @@ from quantdb import (
     UserRepo,
     transaction,
 )
+from quantdb.database import Record
 
 # Models.
 
@@ -101,8 +102,8 @@ async def pools(config: PoolConfig) -> None:
         assert_type(pool.config, PoolConfig)
         assert_type(await pool.execute("SELECT 1"), str)
         assert_type(await pool.fetchval("SELECT $1::int", 1), object)
-        assert_type(await pool.fetch("SELECT 1", timeout=5), list[asyncpg.Record])
-        assert_type(await pool.fetchrow("SELECT 1"), asyncpg.Record | None)
+        assert_type(await pool.fetch("SELECT 1", timeout=5), Sequence[Record])
+        assert_type(await pool.fetchrow("SELECT 1"), Record | None)
         assert_type(pool.get_size(), int)
         assert_type(pool.is_closing(), bool)
         async with pool.acquire(timeout=1) as connection:
