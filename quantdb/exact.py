@@ -30,6 +30,7 @@ __all__ = [
     "MAX_DECIMALS",
     "Refused",
     "Rule",
+    "SecretName",
     "anything",
     "boolean",
     "brief",
@@ -42,6 +43,7 @@ __all__ = [
     "lasting",
     "naive_datetime",
     "numeric",
+    "on_grid",
     "same",
     "scalar_rule",
     "shown",
@@ -86,15 +88,18 @@ def brief(form: str) -> str:
     return form if len(form) <= _LONGEST_SHOWN else f"{form[: _LONGEST_SHOWN - 1]}…"
 
 
-def check(rule: Rule, value: object, field: str, *, secret: bool = False) -> object:
-    """Apply *rule* to *value*, or raise InexactValue that names *field*.
+class SecretName(str):
+    """The name of a field whose values are never shown."""
 
-    A secret value is not shown.
-    """
+    __slots__ = ()
+
+
+def check(rule: Rule, value: object, field: str) -> object:
+    """Apply *rule* to *value*, or raise InexactValue that names *field*."""
     try:
         return rule(value)
     except Refused as refusal:
-        given = "" if secret else f"; got {shown(value)}"
+        given = "" if isinstance(field, SecretName) else f"; got {shown(value)}"
         raise InexactValue(f"{field}: {refusal}{given}", field) from None
 
 
@@ -245,6 +250,21 @@ def lasting(interval: timedelta, field: str) -> timedelta:
     if interval <= timedelta(0):
         raise InexactValue(f"{field}: must be longer than zero; got {interval!r}", field)
     return interval
+
+
+def on_grid(start: datetime, end: datetime, interval: timedelta, field: str) -> None:
+    """Raise InexactValue unless bars of *interval* from *start* to *end* all end before 10000."""
+    lasting(interval, field)
+    check(instant, start, "start")
+    check(instant, end, "end")
+    if start < end:
+        bars = -((start - end) // interval)  # of which the last may be cut
+        try:
+            _ = start + bars * interval
+        except OverflowError:
+            raise InexactValue(
+                f"{field}: {interval} ends the last bar after the year 9999", field
+            ) from None
 
 
 def text(value: object) -> str:

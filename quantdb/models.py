@@ -79,10 +79,9 @@ def _strict(_cls: type, fields: list["attrs.Attribute[object]"]) -> list["attrs.
 
     def guarded(field: "attrs.Attribute[object]") -> "attrs.Attribute[object]":
         rule, name = _rule(field.type), field.name
-        secret = bool(field.metadata.get("secret"))
 
         def admit(value: object) -> object:
-            return exact.check(rule, value, name, secret=secret)
+            return exact.check(rule, value, name)
 
         return field.evolve(converter=admit, metadata={**field.metadata, CHECKED: True})
 

@@ -8,9 +8,9 @@ from typing import Final, Generic, TypeVar, overload
 
 import attrs
 
-from quantdb import sqlfile
+from quantdb import exact, sqlfile
 from quantdb.database import Connection, Database, Row
-from quantdb.errors import Ambiguous, NotFound, QuantDBError, ShapeMismatch
+from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
 from quantdb.rows import Builder, builder
 from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
 from quantdb.statement import Statement
@@ -144,13 +144,17 @@ class Query(Generic[R]):
         The statement returns a column for each field that is sent. The transaction is rolled
         back unless what came back is what was sent.
 
+        A field with ``metadata={"secret": True}`` is named in errors, and its value is not shown.
+
         Raises:
             InexactValue: The database changed a value (a column's scale, a domain, a trigger), or
                 a value cannot enter it; the field is named and nothing is stored.
             NotFound: The statement stored nothing (``ON CONFLICT DO NOTHING``).
         """
+        if not attrs.has(type(model)):
+            raise InexactValue(f"a model is stored, an attrs class; got {exact.shown(model)}")
         fields = [field for field in attrs.fields(type(model)) if field.init]
-        names = [field.alias or field.name for field in fields]
+        names = [_name(field) for field in fields]
         values = [getattr(model, field.name) for field in fields]
 
         async def work(connection: Connection) -> R:
@@ -205,3 +209,8 @@ class Query(Generic[R]):
         if self._build is None:
             raise TypeError(f"{self!r} was given no row type; it can only run()")
         return self._build
+
+
+def _name(field: "attrs.Attribute[object]") -> str:
+    name = field.alias or field.name
+    return exact.SecretName(name) if field.metadata.get("secret") else name

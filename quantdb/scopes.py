@@ -137,8 +137,11 @@ async def kept_as_sent(
         if name not in stored:
             refusal = ShapeMismatch(f"{name!r} is sent but does not come back")
         elif not exact.same(value, stored[name]):
-            made, of = exact.shown(stored[name]), exact.shown(value)
-            refusal = InexactValue(f"{name}: the database made {made} of {of}", name)
+            changed = "the database changed it"
+            if not isinstance(name, exact.SecretName):
+                made, of = exact.shown(stored[name]), exact.shown(value)
+                changed = f"the database made {made} of {of}"
+            refusal = InexactValue(f"{name}: {changed}", name)
         if refusal is not None:
             await doom(connection, "what is stored is not what was sent")
             raise refusal

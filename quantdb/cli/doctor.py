@@ -153,7 +153,7 @@ async def _latency(connection: Connection) -> float:
 
 async def _of_rights(connection: Connection) -> list[Finding]:
     tables = {table.name: table for table in await _TABLES.all(connection, [*_NAMES, _MIGRATIONS])}
-    ledger = tables.pop(_MIGRATIONS, None)
+    ledger = tables.get(_MIGRATIONS)
     here = [migration for migration, _text in schema.migrations(sql_folder() / "schema")]
     there: list[Migration] | None = []
     if ledger is not None:

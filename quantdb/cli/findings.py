@@ -1,6 +1,6 @@
 """What the facts about a database mean: each is well, or hurts, or keeps quantdb from its work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
@@ -30,10 +30,14 @@ Mark = Literal["ok", "warning", "problem"]
 _OLDEST: Final = 140_000
 _SLOW_SECONDS: Final = 0.02
 _SKEW: Final = timedelta(seconds=1)
-_LEAST: Final = (
-    "work as a role of its own: CREATE ROLE app LOGIN; "
-    "GRANT SELECT, INSERT, UPDATE ON users, trades, prices TO app"
-)
+
+# What the statements of the repositories and of doctor need, and no more.
+_RIGHTS: Final = {
+    "trades": ("SELECT", "INSERT"),
+    "prices": ("SELECT", "INSERT", "UPDATE"),
+    "users": ("SELECT", "INSERT", "UPDATE"),
+    "quantdb_migrations": ("SELECT",),
+}
 
 
 @attrs.frozen
@@ -70,11 +74,21 @@ class Server:
 
 @attrs.frozen
 class Role:
-    """A row of ``sql/doctor/role.sql``."""
+    """A row of ``sql/doctor/role.sql``.
+
+    Attributes:
+        name: Who we are.
+        superuser: Whether no right is ever refused.
+        may_stage: Whether bulk writes may make their staging tables.
+        quoted_name: The name as it stands in a statement.
+        quoted_database: The name of the database as it stands in a statement.
+    """
 
     name: str
     superuser: bool
     may_stage: bool
+    quoted_name: str
+    quoted_database: str
 
 
 @attrs.frozen
@@ -173,26 +187,40 @@ def of_role(role: Role, tables: Sequence[Table]) -> list[Finding]:
     found = [Finding("ok", "role", role.name)]
     owned = [table.name for table in tables if table.owned]
     if role.superuser:
-        found = [Finding("warning", "role", f"{role.name} is a superuser", _LEAST)]
+        found = [Finding("warning", "role", f"{role.name} is a superuser", _least(role))]
     elif owned:
         said = f"{role.name} owns {', '.join(owned)}, and may drop them"
-        found = [Finding("warning", "role", said, _LEAST)]
-    lacking = [
-        f"{right} on {table.name}"
-        for table in tables
-        for right, given in (
-            ("SELECT", table.may_select),
-            ("INSERT", table.may_insert),
-            ("UPDATE", table.may_update),
-        )
-        if not given
-    ]
-    if not role.may_stage:
-        lacking.append("TEMPORARY on the database, which bulk writes need")
-    if lacking:
-        said = f"no {'; no '.join(lacking)}"
-        found.append(Finding("warning", "rights", said, f"as owner: GRANT … TO {role.name}"))
+        found = [Finding("warning", "role", said, _least(role))]
+    lacking = {table.name: missing for table in tables if (missing := _lacking(table))}
+    if lacking or not role.may_stage:
+        refused = [f"no {' and no '.join(rights)} on {name}" for name, rights in lacking.items()]
+        if not role.may_stage:
+            refused.append("no TEMPORARY on the database, which bulk writes need")
+        grants = _grants(lacking, role, role.quoted_name, staging=not role.may_stage)
+        found.append(Finding("warning", "rights", "; ".join(refused), f"as owner: {grants}"))
     return found
+
+
+def _lacking(table: Table) -> list[str]:
+    given = {"SELECT": table.may_select, "INSERT": table.may_insert, "UPDATE": table.may_update}
+    return [right for right in _RIGHTS[table.name] if not given[right]]
+
+
+def _least(role: Role) -> str:
+    """Say how to make a role that has the rights for the work, and no more."""
+    grants = _grants(_RIGHTS, role, "app", staging=True)
+    return f"work as a role of its own: CREATE ROLE app LOGIN; {grants}"
+
+
+def _grants(rights: Mapping[str, Sequence[str]], role: Role, grantee: str, *, staging: bool) -> str:
+    """Return the statements that give *rights*, by table, and *staging* to the grantee."""
+    tables: dict[str, list[str]] = {}
+    for name, needed in rights.items():
+        tables.setdefault(", ".join(needed), []).append(name)
+    granted = [f"{needed} ON {', '.join(names)}" for needed, names in tables.items()]
+    if staging:
+        granted.append(f"TEMPORARY ON DATABASE {role.quoted_database}")
+    return "; ".join(f"GRANT {grant} TO {grantee}" for grant in granted)
 
 
 def of_schema(here: Sequence[Migration], there: Sequence[Migration] | None) -> Finding:

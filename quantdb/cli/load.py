@@ -1,6 +1,7 @@
 """``quantdb load``: a CSV file into the database, all of it or nothing."""
 
 import asyncio
+import copy
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -24,7 +25,7 @@ from quantdb.cli.failures import Usage
 from quantdb.cli.readers import PriceReader, TradeReader
 from quantdb.cli.tape import Tape, opened_tape
 from quantdb.database import Database
-from quantdb.errors import Conflict, InexactValue
+from quantdb.errors import Conflict, InexactValue, QuantDBError
 from quantdb.ingest import BULK_TIMEOUT
 from quantdb.models import Ingest
 from quantdb.repos import PriceRepo, TradeRepo
@@ -32,7 +33,7 @@ from quantdb.repos import PriceRepo, TradeRepo
 __all__ = ["prices", "trades"]
 
 M = TypeVar("M")
-E = TypeVar("E", Conflict, InexactValue)
+E = TypeVar("E", bound=QuantDBError)
 M_co = TypeVar("M_co", covariant=True)
 
 _EVERY: Final = 1_000
@@ -87,7 +88,7 @@ class _Job:
     dsn: str | None
 
 
-def trades(
+def trades(  # noqa: PLR0913 - an option each
     file: File,
     /,
     *,
@@ -246,7 +247,9 @@ async def _told(rows: Iterable[M], tape: Tape, tell: Tell) -> AsyncGenerator[M, 
 
 def _placed(error: E, tape: Tape, row: int) -> E:
     """Return *error* with the line of the row that it names."""
-    return attrs.evolve(error, message=f"{tape.name}:{tape.line_of(row)}: {error}")
+    placed = copy.copy(error)
+    placed.message = f"{tape.name}:{tape.line_of(row)}: {error}"
+    return placed
 
 
 def _report(tape: Tape, report: Ingest, took: float) -> None:

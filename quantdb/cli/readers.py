@@ -23,11 +23,6 @@ M = TypeVar("M")
 
 _DAY: Final = timedelta(days=1)
 _VENUES_NAMED: Final = 5
-_OF_SERIES: Final = {
-    False: ". The same print at the same row of another file is taken for this one: "
-    "where files may hold such prints, load each with a --tape NAME of its own.",
-    True: ", and always with this --tape.",
-}
 _NO_ZONE: Final = "if it is UTC, say --assume-utc"
 
 
@@ -140,13 +135,19 @@ class TradeReader:
             more = ", …" if len(self._by_row) > len(named) else ""
             count = len(self._by_row)
             venues = "1 venue gives" if count == 1 else f"{count} venues give"
-            what = "the row's number and values"
-            if self._series is not None:
-                what = f"the tape's name {shown(self._series)}, {what}"
+            if self._series is None:
+                what = "the row's number and values"
+                so = (
+                    ". The same print at the same row of another file is taken for this one: to "
+                    "keep both, give each file a --tape NAME of its own from its first load on."
+                )
+            else:
+                what = f"the name of the tape ({shown(self._series)}), the row's number and values"
+                so = ", and always as this --tape."
             made.append(
                 f"{self._by_row.total():,} made of {what}, because {venues} "
                 f"no trade id ({', '.join(named)}{more}): load this file again as it is or grown "
-                f"at its end, but never cut at its start{_OF_SERIES[self._series is not None]}"
+                f"at its end, but never cut at its start{so}"
             )
         return [("ids", " ".join(made))] if made else []
 

@@ -78,6 +78,5 @@ def task_ids(n: int) -> list[UUID]:
         raise ConfigError("task_ids gives ids inside a function under quantdb.ray.task only")
     first, series.given = series.given, series.given + n
     return [
-        uuid7_of(series.milliseconds, series.base + number)
-        for number in range(first, series.given)
+        uuid7_of(series.milliseconds, series.base + number) for number in range(first, series.given)
     ]

@@ -8,7 +8,7 @@ import attrs
 
 from quantdb import exact
 from quantdb.errors import Conflict, InexactValue
-from quantdb.exact import lasting
+from quantdb.exact import lasting, on_grid
 from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
 from quantdb.paging import as_instant, as_limit, opened, paged, sealed
@@ -223,11 +223,12 @@ class PriceRepo(Repo):
         is made of fewer when *end* is not where a wider bar ends.
 
         Raises:
-            InexactValue: *into* is no multiple of *interval*.
+            InexactValue: *into* is no multiple of *interval*, or the last bar would end after 9999.
         """
         lasting(interval, "interval")
         if lasting(into, "into") % interval:
             raise InexactValue(f"into: {into} is no multiple of the interval {interval}", "into")
+        on_grid(start, end, into, "into")
         return await self._resample.all(self.db, symbol, interval, into, start, end)
 
     async def gaps(
@@ -274,7 +275,8 @@ def _conflict(refused: Sequence[_Refused]) -> Conflict:
     first = refused[0]
     return Conflict(
         f"row {first.n} ({first.symbol}, {first.interval}, {first.start.isoformat()}): row "
-        f"{first.first_n} is the same bar with other values{and_others(refused)}; nothing was stored",
+        f"{first.first_n} is the same bar with other values{and_others(refused)}; "
+        "nothing was stored",
         "prices_pkey",
         first.n,
     )

@@ -1,10 +1,10 @@
 """Trades: what was executed, where, at what price."""
 
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -13,9 +13,10 @@ import attrs
 from quantdb import exact
 from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound
-from quantdb.exact import lasting
+from quantdb.exact import on_grid
 from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
 from quantdb.models import Ingest, Page, Position, Price, Trade
+from quantdb.outcomes import is_overflow
 from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
@@ -24,6 +25,8 @@ from quantdb.scopes import bulk_scope, call, refusable
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["TradeRepo"]
+
+R = TypeVar("R")
 
 _SQL: Final = sql_folder() / "trades"
 
@@ -240,7 +243,7 @@ class TradeRepo(Repo):
             Ambiguous: The trades are in several currencies.
             InexactValue: The sums, or so many digits, are beyond PostgreSQL's numeric.
         """
-        averages = await self._vwap.all(self.db, symbol, start, end)
+        averages = await _summed_by(self._vwap.all(self.db, symbol, start, end))
         if len(averages) > 1:
             raise _several(symbol, [average.currency for average in averages])
         return _quotient(averages[0]) if averages else None
@@ -256,9 +259,10 @@ class TradeRepo(Repo):
 
         Raises:
             Ambiguous: The trades are in several currencies.
-            InexactValue: *interval* is not longer than zero.
+            InexactValue: *interval* is not longer than zero, or the last bar would end after the
+                year 9999.
         """
-        lasting(interval, "interval")
+        on_grid(start, end, interval, "interval")
         bars = await self._bars.all(self.db, symbol, interval, start, end)
         currencies = sorted({str(currency) for _price, currency in bars})
         if len(currencies) > 1:
@@ -279,9 +283,10 @@ class TradeRepo(Repo):
             strategy: Only trades of this strategy.
 
         Raises:
-            InexactValue: A notional has more than 16383 decimals, beyond PostgreSQL's numeric.
+            InexactValue: A sum or a notional is beyond PostgreSQL's numeric: more than 131072 digits,
+                or 16383 decimals.
         """
-        summed = await self._positions.all(self.db, at, user_id, strategy)
+        summed = await _summed_by(self._positions.all(self.db, at, user_id, strategy))
         for position, decimals in summed:
             _within_numeric(decimals, f"the notional of {position.symbol}")
         return [position for position, _decimals in summed]
@@ -310,6 +315,15 @@ def _orphaned(orphans: list[_Orphan]) -> InexactValue:
         "user_id",
         first.n,
     )
+
+
+async def _summed_by(rows: Awaitable[list[R]]) -> list[R]:
+    try:
+        return await rows
+    except Exception as error:
+        if is_overflow(error):
+            raise InexactValue(f"a sum is beyond numeric: {error}", "price") from error
+        raise
 
 
 def _within_numeric(decimals: object, what: str) -> None:

@@ -160,18 +160,58 @@ async def test_a_conflict_is_named_by_the_line_of_its_row(
     assert (await stored(pool, symbol))[0] == 0
 
 
-async def test_a_user_who_is_not_there_is_an_error_of_one_line(run: Run, tmp_path: Path) -> None:
+async def test_a_user_who_is_not_there_is_named_by_the_line_of_the_row(
+    run: Run, pool: quantdb.Pool, tmp_path: Path
+) -> None:
+    symbol = fresh()
+    good = f"{symbol},buy,1,1,2024-03-08T14:30:00Z,V,"
     file = written(
         tmp_path / "f.csv",
-        f"{fresh()},buy,1,1,2024-03-08T14:30:00Z,V,,999999",
+        f"{good}1,",
+        f"{good.replace('V', chr(34) + 'V' + chr(10) + 'W' + chr(34))}2,",
+        "",
+        f"{good}3,999999",
+        f"{good}4,999998",
         header=HEADER.replace("\n", ",user_id\n"),
     )
 
-    code, _told, err = await run("load", "trades", file)
+    code, told, err = await run("load", "trades", file)
 
-    assert code == 1
+    assert (code, told) == (1, "")
     assert err.count("\n") == 1
-    assert 'Key (user_id)=(999999) is not present in table "users"' in err
+    assert err.startswith(f"quantdb: {file}:6: row 3 (id ")
+    assert err.endswith("user_id 999999 is of no user; and 1 others; nothing was stored\n")
+    assert (await stored(pool, symbol))[0] == 0
+
+
+async def test_files_of_a_fill_each_are_kept_apart_by_the_names_of_their_tapes(
+    run: Run, pool: quantdb.Pool, tmp_path: Path
+) -> None:
+    symbol = fresh()
+    fill = f"{symbol},buy,1,1,2024-03-08T14:30:00Z,V,"
+    one, two = (written(tmp_path / name, fill) for name in ("one.csv", "two.csv"))
+
+    found = [
+        counts((await run("load", "trades", *arguments))[1])
+        for arguments in (
+            *((one,), (two,)),
+            *((one, "--tape", "one"), (two, "--tape", "two"), (two, "--tape", "two")),
+        )
+    ]
+
+    new, there = {"rows": 1, "inserted": 1}, {"rows": 1, "existing": 1}
+    assert found == [new, there, new, new, there]
+    assert (await stored(pool, symbol))[0] == 3
+
+
+@pytest.mark.parametrize(("name", "said"), [(" ", "must not be blank"), ("\udcff", "surrogate")])
+async def test_the_name_of_a_tape_is_a_text(run: Run, tmp_path: Path, name: str, said: str) -> None:
+    code, _told, err = await run(
+        *("load", "trades", written(tmp_path / "f.csv", *tape("S", 1)), "--tape", name)
+    )
+
+    assert code == 2
+    assert f"--tape: {said}" in err or ("--tape: has a lone" in err and said in err)
 
 
 async def test_bars_are_inserted_updated_and_found(

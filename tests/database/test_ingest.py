@@ -319,7 +319,7 @@ async def test_what_is_no_trade_is_named_by_its_row(
         for db in (pool, plain_pool):
             with pytest.raises(InexactValue, match=f"row {row}:") as caught:
                 await TradeRepo(db).insert_many(trades)
-            assert caught.value.field == f"row {row}"
+            assert (caught.value.field, caught.value.row) == (f"row {row}", row)
             assert await ids_of(db, symbol) == []
 
 
@@ -364,10 +364,58 @@ async def test_a_feed_is_closed_when_the_write_fails(pool: quantdb.Pool, wrong: 
 async def test_a_trade_of_nobody_is_refused_and_stores_nothing(db: quantdb.Database) -> None:
     symbol = fresh()
     async with quantdb.transaction(db) as tx:
-        with pytest.raises(asyncpg.ForeignKeyViolationError) as caught:
-            await TradeRepo(tx).insert_many([a_trade(symbol), a_trade(symbol, user_id=2**62)])
-        assert any("trades/merge.sql" in note for note in caught.value.__notes__)
+        [[user_id]] = await look(tx, "INSERT INTO users (name) VALUES ('Ann') RETURNING id")
+        assert isinstance(user_id, int)
+        trades = [
+            a_trade(symbol, user_id=user) for user in (None, user_id, 2**62, user_id, 2**62 + 1)
+        ]
+        with pytest.raises(InexactValue) as caught:
+            await TradeRepo(tx).insert_many(trades)
+        assert (caught.value.field, caught.value.row) == ("user_id", 3)
+        assert str(caught.value) == (
+            f"row 3 (id {trades[2].id}): user_id {2**62} is of no user; and 1 others; "
+            "nothing was stored"
+        )
+        cause = caught.value.__cause__
+        assert isinstance(cause, asyncpg.ForeignKeyViolationError)
+        assert any("trades/merge.sql" in note for note in cause.__notes__)
         assert await ids_of(tx, symbol) == []
+        # The transaction stays usable, for another bulk write too.
+        assert Ingest(inserted=2, existing=0) == await TradeRepo(tx).insert_many(trades[:2])
+    with pytest.raises(InexactValue, match=f"user_id {2**62} is of no user; nothing was stored"):
+        await TradeRepo(db).insert_many([a_trade(symbol), a_trade(symbol, user_id=2**62)])
+    assert [trade.id for trade in sorted(trades[:2], key=lambda t: t.id)] == await ids_of(
+        db, symbol
+    )
+
+
+async def test_a_foreign_key_of_ones_own_keeps_the_servers_error(
+    connection: asyncpg.Connection,
+) -> None:
+    symbol = fresh()
+    await connection.execute(
+        'CREATE TABLE venues (venue text COLLATE "C" PRIMARY KEY);'
+        "ALTER TABLE trades ADD FOREIGN KEY (venue) REFERENCES venues (venue)"
+    )
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await TradeRepo(connection).insert_many([a_trade(symbol)])
+
+    assert await ids_of(connection, symbol) == []
+
+
+async def test_who_may_not_read_the_users_gets_the_servers_error(
+    connection: asyncpg.Connection,
+) -> None:
+    symbol, role = fresh(), f"app_{fresh()}"
+    await connection.execute(
+        f"CREATE ROLE {role}; GRANT SELECT, INSERT ON trades TO {role}; SET LOCAL ROLE {role}"
+    )
+
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await TradeRepo(connection).insert_many([a_trade(symbol, user_id=2**62)])
+
+    assert await ids_of(connection, symbol) == []
 
 
 # Texts

@@ -88,7 +88,13 @@ _SORTED: Final = {
     "trades/vwap",
 }
 
-_BULK: Final = ["prices/conflicts", "prices/merge", "trades/conflicts", "trades/merge"]
+_BULK: Final = [
+    "prices/conflicts",
+    "prices/merge",
+    "trades/conflicts",
+    "trades/merge",
+    "trades/orphans",
+]
 
 _USERS: Final = """
 INSERT INTO users (name, email)

@@ -665,3 +665,22 @@ async def test_both_kinds_of_transactions_store_alike(dsn: str, transactions: st
         seen.clear()
         assert await trades.count(trade.symbol, DAWN, DUSK) == 1
         assert (1 if transactions == "statement" else 3) == len(seen)
+
+
+@pytest.mark.parametrize("value", [Decimal("1.9"), 1.9, True])
+async def test_prepared_statements_and_cursors_obey_the_boundary_too(
+    pool: quantdb.Pool, value: object
+) -> None:
+    sql = "SELECT $1::int"
+    async with pool.acquire() as connection, connection.transaction():
+        statement = await connection.prepare(sql)
+        for refused in (
+            lambda: statement.fetchval(value),
+            lambda: statement.fetch(value),
+            lambda: connection.cursor(sql, value),
+        ):
+            with pytest.raises(quantdb.InexactValue, match=r"\$1: must be an int"):
+                await refused()
+        assert await statement.fetchval(7) == 7
+        assert [tuple(row) for row in await (await connection.cursor(sql, 7)).fetch(5)] == [(7,)]
+        assert [tuple(row) async for row in driver_of(connection).cursor(sql, 7)] == [(7,)]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import textwrap
 import time as clock
+import traceback
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -830,3 +831,21 @@ async def test_two_streams_of_one_query_run_side_by_side(
     assert [n * (n + 1) // 2 for n in range(0, 5_000, 500)] == await asyncio.gather(
         *(total(n) for n in range(0, 5_000, 500))
     )
+
+
+@attrs.frozen
+class Account:
+    key: int
+    token: str = attrs.field(metadata={"secret": True}, repr=False)
+
+
+@pytest.mark.parametrize("token", ["c4n4ry\0", "c4n4ry   "])
+async def test_the_value_of_a_secret_field_is_in_no_error(
+    pool: quantdb.Pool, tmp_path: Path, token: str
+) -> None:
+    name = await table(pool, "key int, token varchar(6)")
+    store = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2) RETURNING key, token", Account)
+    with pytest.raises(InexactValue, match="token") as caught:
+        await store.store(pool, Account(1, token))
+    assert "c4n4ry" not in "".join(traceback.format_exception(caught.value))
+    assert await count(pool, name) == 0

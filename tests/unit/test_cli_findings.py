@@ -39,6 +39,7 @@ GOOD = {
     "synchronous_commit": "on",
     "track_counts": "on",
 }
+APP = Role("app", False, True, "app", '"a-b"')
 HERE = [Migration(1, "0001_a.sql", "x"), Migration(2, "0002_b.sql", "y")]
 
 
@@ -93,23 +94,42 @@ def test_a_connection_in_the_clear_is_a_warning_only_on_a_network() -> None:
 
 
 def test_a_role_with_just_its_rights_is_well() -> None:
-    table = Table("trades", "public", False, True, True, True)
+    tables = [
+        Table("prices", "public", False, True, True, True),
+        Table("quantdb_migrations", "public", False, True, False, False),
+        Table("trades", "public", False, True, True, False),
+        Table("users", "public", False, True, True, True),
+    ]
 
-    assert findings.of_role(Role("app", False, True), [table]) == [Finding("ok", "role", "app")]
+    assert findings.of_role(APP, tables) == [Finding("ok", "role", "app")]
 
 
 def test_a_role_with_too_many_or_too_few_rights_is_told() -> None:
-    table = Table("trades", "public", True, True, True, False)
+    trades = Table("trades", "public", True, True, False, False)
+    users = Table("users", "public", False, True, False, False)
+    me = attrs.evolve(APP, name="my role", quoted_name='"my role"', may_stage=False)
 
-    [owner, rights] = findings.of_role(Role("me", False, False), [table])
-    [superuser] = findings.of_role(Role("root", True, True), [attrs.evolve(table, may_update=True)])
+    [owner, rights] = findings.of_role(me, [trades, users])
+    [superuser] = findings.of_role(attrs.evolve(APP, name="root", superuser=True), [])
 
-    assert owner.said == "me owns trades, and may drop them"
+    assert owner.said == "my role owns trades, and may drop them"
     assert rights.said == (
-        "no UPDATE on trades; no TEMPORARY on the database, which bulk writes need"
+        "no INSERT on trades; no INSERT and no UPDATE on users; "
+        "no TEMPORARY on the database, which bulk writes need"
+    )
+    assert rights.advice == (
+        'as owner: GRANT INSERT ON trades TO "my role"; GRANT INSERT, UPDATE ON users TO "my role"; '
+        'GRANT TEMPORARY ON DATABASE "a-b" TO "my role"'
     )
     assert superuser.said == "root is a superuser"
-    assert "GRANT SELECT, INSERT, UPDATE ON users, trades, prices TO app" in superuser.advice
+    assert superuser.advice == owner.advice
+    assert superuser.advice == (
+        "work as a role of its own: CREATE ROLE app LOGIN; "
+        "GRANT SELECT, INSERT ON trades TO app; "
+        "GRANT SELECT, INSERT, UPDATE ON prices, users TO app; "
+        "GRANT SELECT ON quantdb_migrations TO app; "
+        'GRANT TEMPORARY ON DATABASE "a-b" TO app'
+    )
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,17 @@ NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 
 
 def read_trades(
-    file: Path, lines: list[str], *, assume_utc: bool = False, **constants: str
+    file: Path,
+    lines: list[str],
+    *,
+    assume_utc: bool = False,
+    series: str | None = None,
+    **constants: str,
 ) -> tuple[list[Trade], list[tuple[str, str]]]:
     file.write_text("\n".join(lines), "utf-8")
     with opened_tape(str(file)) as tape:
         found = plan(TRADES, tape.header, {}, constants, tape.name)
-        reader = TradeReader(tape, found, assume_utc=assume_utc)
+        reader = TradeReader(tape, found, assume_utc=assume_utc, series=series)
         return list(reader), reader.notes()
 
 
@@ -88,6 +93,22 @@ def test_a_file_that_has_grown_gives_its_old_rows_their_old_ids(tmp_path: Path) 
     assert [trade.id for trade in short] == [trade.id for trade in grown][:2]
 
 
+def test_files_of_two_names_keep_a_print_that_they_share(tmp_path: Path) -> None:
+    lines = [HEADER, PRINT, PRINT + "77"]
+    nameless, [(_ids, note)] = read_trades(tmp_path / "f", lines)
+    a, [(_ids, named)] = read_trades(tmp_path / "f", lines, series="a")
+    b, _notes = read_trades(tmp_path / "g", lines, series="b")
+    again, _notes = read_trades(tmp_path / "h", lines, series="a")
+
+    assert a == again
+    assert len({nameless[0].id, a[0].id, b[0].id}) == 3
+    assert len({nameless[1].id, a[1].id, b[1].id}) == 1
+    assert "The same print at the same row of another file is taken for this one" in note
+    assert "--tape NAME" in note
+    assert "made of the name of the tape (a), the row's number and values" in named
+    assert named.endswith("and always as this --tape.")
+
+
 def test_a_trade_that_its_venue_numbers_has_the_same_id_wherever_it_stands(tmp_path: Path) -> None:
     first, notes = read_trades(tmp_path / "f", [HEADER, PRINT, PRINT + "77"])
     second, _notes = read_trades(tmp_path / "f", [HEADER, PRINT + "77"])
@@ -104,6 +125,9 @@ def test_the_ids_are_what_they_have_always_been() -> None:
     assert id_of_row(3, "XNAS", "SPY", NOON, "buy", Decimal("510.010"), Decimal("1E+2")) == UUID(
         "018e283b-ee00-74fc-95bd-e1fffc2358e7"
     )
+    assert id_of_row(
+        3, "XNAS", "SPY", NOON, "buy", Decimal("510.010"), Decimal("1E+2"), "fills-b"
+    ) == UUID("00000000-0000-7000-8000-000000000000")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +161,8 @@ def test_no_two_trades_share_the_text_of_their_id() -> None:
         id_of_row(1, "X", "S", NOON, "buy", -one, one),
         id_of_row(1, "X", "S", NOON, "buy", one, 10 * one),
         id_of_row(1, "X", "S", NOON, "buy", 10 * one, one),
+        id_of_row(1, "X", "S", NOON, "buy", one, one, "X"),
+        id_of_row(1, "X", "S", NOON, "buy", one, one, "1"),
     ]
     assert len(set(others)) == len(others)
 

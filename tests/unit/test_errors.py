@@ -46,7 +46,7 @@ TREE: list[tuple[type[QuantDBError], type[Exception], bool, Outcome]] = [
 
 WHOLE = [
     QuantDBError("something"),
-    InexactValue("quantity: must be finite", "quantity"),
+    InexactValue("row 7: user_id 9 is of no user", "user_id", 7),
     NotFound("get: no such row"),
     Ambiguous("get: 2 rows"),
     ShapeMismatch("between.sql: no column for fee"),
@@ -164,7 +164,7 @@ def test_errors_are_compared_by_identity_and_can_stand_in_a_set() -> None:
 
 
 def test_what_is_not_said_is_neutral() -> None:
-    assert InexactValue("message").field == ""
+    assert (InexactValue("message").field, InexactValue("message").row) == ("", None)
     assert (Conflict("message").constraint, Conflict("message").row) == ("", None)
     timeout = PoolTimeout("message")
     assert (timeout.size, timeout.in_use, timeout.waiting) == (0, 0, 0)

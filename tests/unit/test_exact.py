@@ -227,7 +227,7 @@ def test_a_refusal_is_checked_into_an_error_that_names_the_field_and_the_value()
 
 def test_a_secret_value_is_not_shown() -> None:
     with pytest.raises(InexactValue) as caught:
-        exact.check(exact.text, "canary\0", "token", secret=True)
+        exact.check(exact.text, "canary\0", exact.SecretName("token"))
 
     assert "canary" not in str(caught.value)
 

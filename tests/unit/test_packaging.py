@@ -84,6 +84,22 @@ def test_a_command_without_its_extra_says_which_one_is_missing(
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("checker", ["mypy", "pyright"])
+def test_a_strangers_file_is_strictly_typed_without_the_drivers_stubs(
+    fresh_python: Path, tmp_path: Path, checker: str
+) -> None:
+    program = Path(sys.executable).parent / checker
+    if not program.exists():
+        pytest.skip(f"{checker} is not installed; make lint installs it")
+    (tmp_path / "stranger.py").write_text((ROOT / "tests/typing/stranger.py").read_text())
+    (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
+    options = {
+        "mypy": ["--strict", "--python-executable", fresh_python],
+        "pyright": ["--pythonpath", fresh_python],
+    }[checker]
+    run(program, *options, "stranger.py", cwd=tmp_path)
+
+
 def test_the_sdist_makes_the_same_wheel(dist: Path, tmp_path: Path) -> None:
     run(
         sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation",
