@@ -20,6 +20,8 @@ _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 _PASSING: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values"})
 _WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
+_COMMENT: Final = re.compile(r"^-- (.*)$", re.MULTILINE)
+_NAME: Final = re.compile(r"\$(\d+) ([A-Za-z_]\w*)")
 _INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
 
 
@@ -33,6 +35,7 @@ class SqlFile:
         cardinality: What it promises to return.
         text: The file as it stands; this is what is sent.
         parameters: How many ``$n`` it takes.
+        names: What its comment calls them (``-- $1 symbol, $2 start``); empty unless it names all.
         line: The line, from 1, on which the statement begins.
         indexes: The indexes that it promises to rely on.
         writes: Whether it may change rows, or lock them.
@@ -44,6 +47,7 @@ class SqlFile:
     cardinality: Cardinality
     text: str = attrs.field(repr=False)
     parameters: int
+    names: tuple[str, ...]
     line: int
     indexes: tuple[str, ...]
     writes: bool
@@ -141,6 +145,7 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
         cardinality=cardinality,
         text=text,
         parameters=len(parameters),
+        names=_names(text, len(parameters)),
         line=tokens[0].line_in(text),
         indexes=tuple(_INDEX.findall(text)),
         writes=any(token.word in _WRITING for token in tokens),
@@ -151,6 +156,15 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
 def _cardinality(word: str) -> Cardinality | None:
     choices: tuple[Cardinality, ...] = get_args(Cardinality)
     return next((choice for choice in choices if choice == word), None)
+
+
+def _names(text: str, parameters: int) -> tuple[str, ...]:
+    said: dict[int, str] = {}
+    for comment in _COMMENT.findall(text):
+        for number, name in _NAME.findall(comment):
+            said.setdefault(int(number), name)
+    names = tuple(said[number] for number in range(1, parameters + 1) if number in said)
+    return names if len(names) == parameters else ()
 
 
 def _one_statement(path: str, text: str) -> list[Token]:

@@ -93,6 +93,7 @@ class Statement:
             )
         if not args:
             return args
+        names = names or self.file.names
         ours = pooled(connection)
         try:
             if ours is not None:

@@ -62,7 +62,8 @@ async def opened(config: PoolConfig) -> AsyncGenerator[Pool, None]:
     try:
         pool = await create_pool(config)
     except OSError as error:
-        raise Failure(f"cannot connect to {named(config)}: {_reason(error)}") from error
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        raise Failure(f"cannot connect to {named(config)}: {_reason(cause)}") from error
     try:
         yield pool
     finally:

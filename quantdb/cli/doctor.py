@@ -59,7 +59,6 @@ _TABLES: Final = Query(_SQL / "tables.sql", findings.Table)
 
 _PINGS: Final = 9
 _MIGRATIONS: Final = "quantdb_migrations"
-_NAMES: Final = ("prices", "trades", "users")
 _STYLES: Final[dict[Mark, str]] = {"ok": "green", "warning": "yellow", "problem": "bold red"}
 
 # Exact to the last digit on the way there and back, each of another type.
@@ -152,7 +151,7 @@ async def _latency(connection: Connection) -> float:
 
 
 async def _of_rights(connection: Connection) -> list[Finding]:
-    tables = {table.name: table for table in await _TABLES.all(connection, [*_NAMES, _MIGRATIONS])}
+    tables = {table.name: table for table in await _TABLES.all(connection, list(findings.RIGHTS))}
     ledger = tables.get(_MIGRATIONS)
     here = [migration for migration, _text in schema.migrations(sql_folder() / "schema")]
     there: list[Migration] | None = []

@@ -10,6 +10,7 @@ from quantdb.config import PoolConfig
 from quantdb.schema import Migration
 
 __all__ = [
+    "RIGHTS",
     "Finding",
     "Mark",
     "Role",
@@ -31,13 +32,13 @@ _OLDEST: Final = 140_000
 _SLOW_SECONDS: Final = 0.02
 _SKEW: Final = timedelta(seconds=1)
 
-# What the statements of the repositories and of doctor need, and no more.
-_RIGHTS: Final = {
+RIGHTS: Final = {
     "trades": ("SELECT", "INSERT"),
     "prices": ("SELECT", "INSERT", "UPDATE"),
     "users": ("SELECT", "INSERT", "UPDATE"),
     "quantdb_migrations": ("SELECT",),
 }
+"""What the statements of the repositories and of doctor need, and no more, by table."""
 
 
 @attrs.frozen
@@ -203,12 +204,12 @@ def of_role(role: Role, tables: Sequence[Table]) -> list[Finding]:
 
 def _lacking(table: Table) -> list[str]:
     given = {"SELECT": table.may_select, "INSERT": table.may_insert, "UPDATE": table.may_update}
-    return [right for right in _RIGHTS[table.name] if not given[right]]
+    return [right for right in RIGHTS[table.name] if not given[right]]
 
 
 def _least(role: Role) -> str:
     """Say how to make a role that has the rights for the work, and no more."""
-    grants = _grants(_RIGHTS, role, "app", staging=True)
+    grants = _grants(RIGHTS, role, "app", staging=True)
     return f"work as a role of its own: CREATE ROLE app LOGIN; {grants}"
 
 

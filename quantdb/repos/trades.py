@@ -283,8 +283,8 @@ class TradeRepo(Repo):
             strategy: Only trades of this strategy.
 
         Raises:
-            InexactValue: A sum or a notional is beyond PostgreSQL's numeric: more than 131072 digits,
-                or 16383 decimals.
+            InexactValue: A sum or a notional is beyond PostgreSQL's numeric: more than 131072
+                digits, or 16383 decimals.
         """
         summed = await _summed_by(self._positions.all(self.db, at, user_id, strategy))
         for position, decimals in summed:

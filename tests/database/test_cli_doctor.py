@@ -1,13 +1,18 @@
 """``quantdb doctor`` on a real server: it looks, says and changes nothing."""
 
+import re
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 import asyncpg
+import attrs
 import pytest
 from cli_runs import Run, runner
-from support import fresh
+from support import HOUR, MINUTE, NOON, a_price, a_trade, fresh
 
 import quantdb
+from quantdb import Conflict, InexactValue, NewUser, PriceRepo, Repo, TradeRepo, UserRepo
+from quantdb.cli.console import out
 from quantdb.cli.doctor import of_codecs
 
 
@@ -33,6 +38,12 @@ def lines_of(told: str) -> dict[str, tuple[str, str]]:
 async def migrated(dsn: str) -> None:
     async with quantdb.create_pool(quantdb.PoolConfig(dsn, min_size=0)) as pool:
         await quantdb.migrate(pool)
+
+
+def as_role(dsn: str, role: str, password: str) -> str:
+    parts = urlsplit(dsn)
+    hosts = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{role}:{password}@{hosts}").geturl()
 
 
 async def test_a_database_without_tables_is_a_warning(run: Run) -> None:
@@ -96,13 +107,14 @@ async def test_roles_are_judged_by_what_they_may_do(run: Run, empty_dsn: str) ->
     role, password = f"app_{fresh()}", fresh()
     admin = await asyncpg.connect(empty_dsn)
     await admin.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'")
-    parts = urlsplit(empty_dsn)
-    hosts = parts.netloc.rpartition("@")[2]
-    dsn = parts._replace(netloc=f"{role}:{password}@{hosts}").geturl()
+    dsn = as_role(empty_dsn, role, password)
     try:
         poor = await run("doctor", "--dsn", dsn)
         tables = "trades, prices, users, quantdb_migrations"
         await admin.execute(f"GRANT SELECT, INSERT, UPDATE ON {tables} TO {role}")
+        await admin.execute(f"REVOKE UPDATE ON users FROM {role}")
+        poorer = await run("doctor", "--dsn", dsn)
+        await admin.execute(f"GRANT UPDATE ON users TO {role}")
         right = await run("doctor", "--dsn", dsn)
         await admin.execute(f"ALTER TABLE trades OWNER TO {role}")
         owner = await run("doctor", "--dsn", dsn)
@@ -114,13 +126,115 @@ async def test_roles_are_judged_by_what_they_may_do(run: Run, empty_dsn: str) ->
 
     assert [code for code, _told, _err in (poor, right, owner)] == [0, 0, 0]
     assert lines_of(poor[1])["role"] == ("ok", role)
-    assert "no SELECT on prices" in lines_of(poor[1])["rights"][1]
+    assert "no SELECT and no INSERT and no UPDATE on prices" in lines_of(poor[1])["rights"][1]
+    assert lines_of(poorer[1])["rights"] == (
+        "warning",
+        f"no UPDATE on users\n→ as owner: GRANT UPDATE ON users TO {role}",
+    )
     assert lines_of(poor[1])["schema"][0] == "warning"
     assert "rights" not in lines_of(right[1])
     assert lines_of(right[1])["schema"][0] == "ok"
     assert f"{role} owns trades, and may drop them" in lines_of(owner[1])["role"][1]
     assert "is a superuser" in lines_of(as_admin[1])["role"][1]
     assert password not in "".join(told + err for _code, told, err in (poor, right, owner))
+
+
+async def test_a_role_made_by_the_advice_is_well_and_can_do_all_the_work(
+    run: Run, empty_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(out, "width", 1_000)
+    await migrated(empty_dsn)
+    role, password = f"app_{fresh()}", fresh()
+    database = urlsplit(empty_dsn).path.removeprefix("/")
+    said = lines_of((await run("doctor"))[1])["role"][1]
+    advice = said.partition("work as a role of its own: ")[2]
+    assert advice.startswith("CREATE ROLE app LOGIN; GRANT ")
+    dsn = as_role(empty_dsn, role, password)
+    admin = await asyncpg.connect(empty_dsn)
+    try:
+        # What everybody has at first, and a careful owner takes away.
+        await admin.execute(f"REVOKE ALL ON DATABASE {database} FROM PUBLIC")
+        await admin.execute(f"GRANT CONNECT ON DATABASE {database} TO PUBLIC")
+        await admin.execute(re.sub(r"\bapp\b", role, advice))
+        await admin.execute(f"ALTER ROLE {role} PASSWORD '{password}'")
+        code, told, _err = await run("doctor", "--dsn", dsn)
+        async with quantdb.create_pool(quantdb.PoolConfig(dsn, min_size=0)) as pool:
+            used = await every_method(pool)
+    finally:
+        await admin.execute(f"DROP OWNED BY {role} CASCADE")
+        await admin.execute(f"DROP ROLE {role}")
+        await admin.close()
+
+    found = lines_of(told)
+    assert code == 0
+    assert found["role"] == ("ok", role)
+    assert found["schema"][0] == "ok"
+    assert "rights" not in found
+    assert used == {
+        kind: {name for name in vars(kind) if not name.startswith("_")}
+        for kind in (TradeRepo, PriceRepo, UserRepo)
+    }
+
+
+async def every_method(pool: quantdb.Pool) -> dict[type[Repo], set[str]]:
+    """Call each method of the repositories; return their names."""
+    users, trades, prices = UserRepo(pool), TradeRepo(pool), PriceRepo(pool)
+    ann = await users.insert(NewUser("Ann", "ann@example.org"))
+    trade = a_trade("S", venue_trade_id="1", user_id=ann.id)
+    bar = a_price("S")
+    span = ("S", NOON, NOON + HOUR)
+    bars = ("S", MINUTE, NOON, NOON + HOUR)
+    answers: dict[type[Repo], dict[str, object]] = {
+        UserRepo: {
+            "insert": ann,
+            "get": await users.get(ann.id),
+            "find": await users.find(ann.id),
+            "find_by_email": await users.find_by_email("ann@example.org"),
+            "update": await users.update(ann, name="Anna"),
+            "deactivate": await users.deactivate(await users.get(ann.id)),
+            "page": (await users.page()).items,
+        },
+        TradeRepo: {
+            "insert": await trades.insert(trade),
+            "insert_many": (await trades.insert_many([trade, a_trade("S")])).inserted,
+            "get": await trades.get(trade.id),
+            "find": await trades.find(trade.id),
+            "find_by_venue_id": await trades.find_by_venue_id(trade.venue, "S", "1"),
+            "between": await trades.between(*span),
+            "stream": [trade async for trade in trades.stream(*span)],
+            "page": (await trades.page("S")).items,
+            "latest": await trades.latest("S"),
+            "count": await trades.count(*span),
+            "symbols": await trades.symbols(),
+            "vwap": await trades.vwap(*span),
+            "bars": await trades.bars(*bars),
+            "positions": await trades.positions(),
+        },
+        PriceRepo: {
+            "upsert": await prices.upsert(bar),
+            "upsert_many": (await prices.upsert_many([a_price("S", price=101)])).updated,
+            "get": await prices.get("S", MINUTE, NOON),
+            "find": await prices.find("S", MINUTE, NOON),
+            "between": await prices.between(*bars),
+            "stream": [price async for price in prices.stream(*bars)],
+            "page": (await prices.page("S", MINUTE)).items,
+            "latest": await prices.latest(["S"], MINUTE),
+            "as_of": await prices.as_of("S", MINUTE, NOON + HOUR),
+            "as_of_many": await prices.as_of_many(MINUTE, [("S", NOON + HOUR)]),
+            "resample": await prices.resample("S", MINUTE, HOUR, NOON, NOON + HOUR),
+            "gaps": await prices.gaps(*bars),
+            "coverage": await prices.coverage(),
+        },
+    }
+    for called in answers.values():
+        assert all(called.values()), called
+    with pytest.raises(Conflict):
+        await trades.insert_many([attrs.evolve(trade, price=Decimal(7))])
+    with pytest.raises(Conflict):
+        await prices.upsert_many([bar, attrs.evolve(bar, volume=Decimal(7))])
+    with pytest.raises(InexactValue, match="is of no user"):
+        await trades.insert_many([a_trade("S", user_id=2**62)])
+    return {kind: set(called) for kind, called in answers.items()}
 
 
 async def test_a_driver_that_changes_values_is_a_problem(

@@ -204,14 +204,14 @@ async def test_files_of_a_fill_each_are_kept_apart_by_the_names_of_their_tapes(
     assert (await stored(pool, symbol))[0] == 3
 
 
-@pytest.mark.parametrize(("name", "said"), [(" ", "must not be blank"), ("\udcff", "surrogate")])
+@pytest.mark.parametrize(("name", "said"), [(" ", "must not be blank"), ("\udcff", "has a lone")])
 async def test_the_name_of_a_tape_is_a_text(run: Run, tmp_path: Path, name: str, said: str) -> None:
     code, _told, err = await run(
         *("load", "trades", written(tmp_path / "f.csv", *tape("S", 1)), "--tape", name)
     )
 
     assert code == 2
-    assert f"--tape: {said}" in err or ("--tape: has a lone" in err and said in err)
+    assert err.startswith(f"quantdb: --tape: {said}")
 
 
 async def test_bars_are_inserted_updated_and_found(

@@ -118,6 +118,11 @@ async def test_each_fill_is_at_the_last_close_that_was_complete(demo: quantdb.Po
     assert other == 0
 
 
+def test_the_id_of_a_fill_is_what_it_has_always_been() -> None:
+    fill = Account("AAPL").fill("buy", Decimal(100), datetime(2024, 3, 10, tzinfo=UTC))
+    assert str(fill.id) == "018e25a8-c000-7c4f-a93b-09c739a62099"
+
+
 async def test_ids_are_ordered_in_time_and_of_version_7(demo: quantdb.Pool) -> None:
     trades = await TradeRepo(demo).between("IBM", midnight(date(2000, 1, 1)), datetime.now(UTC))
     assert trades == sorted(trades, key=lambda trade: trade.id)

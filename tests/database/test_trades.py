@@ -345,7 +345,7 @@ async def test_what_is_no_instant_is_refused(db: quantdb.Database, moment: datet
     for ask in (trades.between, trades.count, trades.vwap):
         with pytest.raises(InexactValue) as caught:
             await ask(symbol, moment, NOON)
-        assert caught.value.field == "$2"
+        assert caught.value.field == "start"
         assert any(".sql" in note for note in caught.value.__notes__)
     with pytest.raises(InexactValue):
         await trades.positions(at=moment)

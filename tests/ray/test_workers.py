@@ -60,6 +60,14 @@ def test_ids_do_not_depend_on_how_they_are_asked_for(counts: list[int]) -> None:
     assert keys == sorted(set(keys))
 
 
+def test_the_ids_are_what_they_have_always_been() -> None:
+    keys = ids_of(Origin(1_700_000_000_123, bytes(16)), "t", 2)
+    assert [str(key) for key in keys] == [
+        "018bcfe5-687b-7dde-8315-0dc5e3d532dc",
+        "018bcfe5-687b-7dde-8315-0dc5e3d532dd",
+    ]
+
+
 def test_ids_are_of_version_7_and_of_the_declaration() -> None:
     origin = Origin(milliseconds=1_700_000_000_123)
     keys = ids_of(origin, "t", 1000)

@@ -118,7 +118,8 @@ def test_a_role_with_too_many_or_too_few_rights_is_told() -> None:
         "no TEMPORARY on the database, which bulk writes need"
     )
     assert rights.advice == (
-        'as owner: GRANT INSERT ON trades TO "my role"; GRANT INSERT, UPDATE ON users TO "my role"; '
+        'as owner: GRANT INSERT ON trades TO "my role"; '
+        'GRANT INSERT, UPDATE ON users TO "my role"; '
         'GRANT TEMPORARY ON DATABASE "a-b" TO "my role"'
     )
     assert superuser.said == "root is a superuser"

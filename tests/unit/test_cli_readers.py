@@ -127,7 +127,7 @@ def test_the_ids_are_what_they_have_always_been() -> None:
     )
     assert id_of_row(
         3, "XNAS", "SPY", NOON, "buy", Decimal("510.010"), Decimal("1E+2"), "fills-b"
-    ) == UUID("00000000-0000-7000-8000-000000000000")
+    ) == UUID("018e283b-ee00-7550-a96d-b6929cbf1ddb")
 
 
 @pytest.mark.parametrize(
