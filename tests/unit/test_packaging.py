@@ -94,8 +94,8 @@ def test_a_strangers_file_is_strictly_typed_without_the_drivers_stubs(
     (tmp_path / "stranger.py").write_text((ROOT / "tests/typing/stranger.py").read_text())
     (tmp_path / "pyrightconfig.json").write_text('{"typeCheckingMode": "strict"}')
     options = {
-        "mypy": ["--strict", "--python-executable", fresh_python],
-        "pyright": ["--pythonpath", fresh_python],
+        "mypy": ["--strict", "--python-executable", str(fresh_python)],
+        "pyright": ["--pythonpath", str(fresh_python)],
     }[checker]
     run(program, *options, "stranger.py", cwd=tmp_path)
 
