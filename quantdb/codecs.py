@@ -32,7 +32,8 @@ class Codec:
 
     Attributes:
         type_name: The type, by its name in the catalogue (``"numeric"``, ``"mood"``).
-        encode: Makes what is sent of a value: text, bytes, or the tuple of the driver.
+        encode: Makes what is sent of a value: text, bytes, or a tuple (of a composite's
+            attributes, in order).
         decode: Makes a value of what is received.
         format: In which of these forms it travels.
         schema: Where the type is.
@@ -43,6 +44,11 @@ class Codec:
     decode: Callable[..., object]
     format: Format = "text"
     schema: str = "pg_catalog"
+
+    @property
+    def is_composite(self) -> bool:
+        """Whether it is for a composite type: the only ones of a user's that travel as tuples."""
+        return self.format == "tuple" and self.schema != "pg_catalog"
 
 
 def _unreadable(kind: str, value: object) -> InexactValue:

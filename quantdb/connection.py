@@ -58,8 +58,9 @@ class PooledConnection(asyncpg.Connection):
         self.clean = True
         self._codecs = tuple(codecs)
         self._rules: dict[str, Rules] = {}
-        self._portable = False
-        await self._use(TEXT)
+        # A composite is made of parts, and the driver has no text form for them.
+        self._portable = any(codec.is_composite for codec in self._codecs)
+        await self._use(PORTABLE if self._portable else TEXT)
 
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""

@@ -7,9 +7,11 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import Enum
 from uuid import uuid4
 
 import asyncpg
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,7 @@ from quantdb import (
     TradeRepo,
     TransactionAborted,
 )
+from quantdb.codecs import Codec
 from quantdb.connection import pooled
 
 
@@ -665,6 +668,53 @@ async def test_both_kinds_of_transactions_store_alike(dsn: str, transactions: st
         seen.clear()
         assert await trades.count(trade.symbol, DAWN, DUSK) == 1
         assert (1 if transactions == "statement" else 3) == len(seen)
+
+
+class Mood(Enum):
+    OK = "ok"
+    SAD = "sad"
+
+
+@attrs.frozen
+class Leg:
+    symbol: str
+    quantity: Decimal
+
+
+def label_of(mood: Mood) -> str:
+    return mood.value
+
+
+def leg_of(parts: tuple[str, Decimal]) -> Leg:
+    return Leg(*parts)
+
+
+async def test_codecs_of_ones_own_stand_in_for_the_strict_ones(empty_dsn: str) -> None:
+    admin = await asyncpg.connect(empty_dsn)
+    await admin.execute("CREATE TYPE mood AS ENUM ('ok', 'sad')")
+    await admin.execute("CREATE TYPE leg AS (symbol text, quantity numeric)")
+    await admin.close()
+    exact = PoolConfig(
+        empty_dsn,
+        min_size=0,
+        codecs=(
+            Codec("mood", label_of, Mood, schema="public"),
+            Codec("leg", attrs.astuple, leg_of, "tuple", schema="public"),
+        ),
+    )
+    leg = Leg("A", Decimal("1.50"))
+    async with quantdb.create_pool(exact) as pool:
+        assert await pool.fetchval("SELECT $1::mood", Mood.SAD) is Mood.SAD
+        assert await pool.fetchval("SELECT $1::leg", leg) == leg
+        assert await pool.fetchval("SELECT $1::leg[]", [leg, None]) == [leg, None]
+        assert str(await pool.fetchval("SELECT $1::numeric", Decimal("1.50"))) == "1.50"
+        with pytest.raises(quantdb.InexactValue):
+            await pool.fetchval("SELECT $1::numeric", 1.5)
+    research = PoolConfig(empty_dsn, min_size=0, codecs=(Codec("numeric", str, float),))
+    async with quantdb.create_pool(research) as pool:
+        assert await pool.fetchval("SELECT $1::numeric", 1.25) == 1.25
+        with pytest.raises(quantdb.InexactValue):
+            await pool.fetchval("SELECT $1::int", 1.25)
 
 
 @pytest.mark.parametrize("value", [Decimal("1.9"), 1.9, True])
