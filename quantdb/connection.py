@@ -82,7 +82,12 @@ class PooledConnection(asyncpg.Connection):
             try:
                 return checked(rules, args, names)
             except InexactValue:
-                await self.reload_schema_state()
+                rules = await self._asked(query)
+                sent = checked(rules, args, names)
+            # The type was altered: what the driver has prepared goes by the old one.
+            await self.reload_schema_state()
+            self._rules[query] = rules
+            return sent
         if len(self._rules) >= _STATEMENTS_KNOWN:
             self._rules.clear()
         self._rules[query] = rules = await self._asked(query)

@@ -115,11 +115,18 @@ class Statement:
             try:
                 return checked(known, args, names)
             except InexactValue:
-                # The type may have been altered since: forget what was prepared, and ask again.
-                await connection.reload_schema_state()
-        prepared = await connection.prepare(self.file.text)
-        rules = await rules_for(connection, prepared.get_parameters(), DRIVERS_OWN)
+                rules = await self._asked(connection)
+                sent = checked(rules, args, names)
+            # The type was altered: what the driver has prepared goes by the old one.
+            await connection.reload_schema_state()
+            self._foreign[backend] = rules
+            return sent
+        rules = await self._asked(connection)
         if len(self._foreign) >= _BACKENDS_KNOWN:
             self._foreign.clear()
         self._foreign[backend] = rules
         return checked(rules, args, names)
+
+    async def _asked(self, connection: Connection) -> Rules:
+        prepared = await connection.prepare(self.file.text)
+        return await rules_for(connection, prepared.get_parameters(), DRIVERS_OWN)
