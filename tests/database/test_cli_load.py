@@ -290,6 +290,8 @@ async def test_an_interrupted_load_ends_soon_and_stores_nothing(
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     feeder, told, errors = process.stdin, process.stdout, process.stderr
     assert feeder is not None
