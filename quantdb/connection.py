@@ -20,7 +20,8 @@ from quantdb.catalog import Rules, checked, rules_for
 from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.containers import json_value
 from quantdb.database import Cursor, Prepared
-from quantdb.errors import InexactValue, TransactionAborted
+from quantdb.errors import InexactValue
+from quantdb.outcomes import swallowed
 
 __all__ = ["PooledConnection", "pooled"]
 
@@ -239,10 +240,7 @@ def _behind_the_boundary(name: str) -> None:
         sent = await self.admitted(query, args)
         result = await self.portably(lambda: plain(self, query, *sent, **options))
         if result == "ROLLBACK" and _COMMIT.match(query):
-            raise TransactionAborted(
-                "the block caught a database error and went on; "
-                "the server has rolled the transaction back"
-            )
+            raise swallowed()
         return result
 
     _put(name, method)

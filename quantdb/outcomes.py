@@ -7,7 +7,7 @@ its type.
 """
 
 import re
-from typing import Final
+from typing import Final, NoReturn
 
 import asyncpg
 
@@ -22,7 +22,15 @@ from quantdb.errors import (
     TransactionAborted,
 )
 
-__all__ = ["is_lost", "is_overflow", "is_refused_by_abort", "is_stale_plan", "translated"]
+__all__ = [
+    "fail",
+    "is_lost",
+    "is_overflow",
+    "is_refused_by_abort",
+    "is_stale_plan",
+    "swallowed",
+    "translated",
+]
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
 _LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -77,6 +85,23 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
             return CommitUnknown(f"the connection was lost during COMMIT: {error}")
         return ConnectionLost(f"the connection was lost: {error}")
     return _refusal(error) or error
+
+
+def fail(error: Exception, *, committing: bool = False, note: str = "") -> NoReturn:
+    """Raise what *error* means to the caller, with *error* as its cause, and with a *note*."""
+    meaning = translated(error, committing=committing)
+    if note:
+        meaning.add_note(note)
+    if meaning is error:
+        raise error
+    raise meaning from error
+
+
+def swallowed() -> TransactionAborted:
+    """Return the error of a block that caught a database error and then came to its COMMIT."""
+    return TransactionAborted(
+        "the block caught a database error and went on; the server has rolled the transaction back"
+    )
 
 
 def _refusal(error: Exception) -> Exception | None:

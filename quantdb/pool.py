@@ -18,7 +18,7 @@ from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Record
 from quantdb.errors import PoolTimeout
-from quantdb.outcomes import translated
+from quantdb.outcomes import fail
 
 __all__ = ["Pool", "create_pool"]
 
@@ -269,10 +269,7 @@ class Pool:
         try:
             await driver
         except Exception as error:
-            meaning = translated(error)
-            if meaning is error:
-                raise
-            raise meaning from error
+            fail(error)
         return driver
 
     async def _begin_session(self, connection: asyncpg.Connection) -> None:

@@ -10,7 +10,7 @@ import attrs
 from quantdb import sqlfile
 from quantdb.database import Connection, Database
 from quantdb.errors import ConfigError
-from quantdb.outcomes import translated
+from quantdb.outcomes import fail
 from quantdb.query import Query
 from quantdb.transaction import transaction
 
@@ -149,13 +149,9 @@ async def _apply(connection: Connection, migration: Migration, text: str, set_na
     try:
         await connection.execute(text, timeout=_TIMEOUT)
     except Exception as error:
-        meaning = translated(error)
         position = getattr(error, "position", None)
         line = f", line {text.count(chr(10), 0, int(position) - 1) + 1}" if position else ""
-        meaning.add_note(f"in {migration.file_name}{line}")
-        if meaning is error:
-            raise
-        raise meaning from error
+        fail(error, note=f"in {migration.file_name}{line}")
     await _record.run(
         connection, set_name, migration.number, migration.file_name, migration.checksum
     )

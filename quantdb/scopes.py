@@ -16,9 +16,9 @@ from quantdb.errors import (
     QuantDBError,
     ShapeMismatch,
 )
-from quantdb.outcomes import is_stale_plan
+from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
-from quantdb.transaction import fail, is_alive, lent, scope
+from quantdb.transaction import is_alive, lent, scope
 
 __all__ = [
     "bulk_scope",

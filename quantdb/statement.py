@@ -7,7 +7,7 @@ from quantdb.catalog import DRIVERS_OWN, Rules, checked, rules_for
 from quantdb.connection import pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
-from quantdb.outcomes import translated
+from quantdb.outcomes import fail
 from quantdb.sqlfile import SqlFile
 
 __all__ = ["Statement"]
@@ -75,14 +75,11 @@ class Statement:
 
     def fail(self, error: Exception) -> NoReturn:
         """Raise what *error* means, with a note of the file and the line where it arose."""
-        meaning = translated(error)
-        if not isinstance(error, QuantDBError):
-            position = getattr(error, "position", None)
-            line = self.file.line_of(int(position)) if position else self.file.line
-            meaning.add_note(f"in {self.file.path}, line {line}")
-        if meaning is error:
+        if isinstance(error, QuantDBError):
             raise error
-        raise meaning from error
+        position = getattr(error, "position", None)
+        line = self.file.line_of(int(position)) if position else self.file.line
+        fail(error, note=f"in {self.file.path}, line {line}")
 
     async def _admitted(
         self, connection: Connection, args: Sequence[object], names: Sequence[str] = ()

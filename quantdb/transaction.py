@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Final, NoReturn, TypeVar
+from typing import Final, NoReturn
 
 import asyncpg
 
@@ -13,12 +13,10 @@ from quantdb.errors import (
     PoolTimeout,
     TransactionAborted,
 )
-from quantdb.outcomes import is_lost, is_refused_by_abort, translated
+from quantdb.outcomes import fail, is_lost, is_refused_by_abort, swallowed
 from quantdb.pool import Pool as OurPool
 
-__all__ = ["fail", "is_alive", "lent", "scope", "transaction"]
-
-T = TypeVar("T")
+__all__ = ["is_alive", "lent", "scope", "transaction"]
 
 _ACQUIRE_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
@@ -81,14 +79,6 @@ async def scope(
     else:
         async with _begun(db, isolation, readonly=readonly):
             yield db
-
-
-def fail(error: Exception, *, committing: bool = False) -> NoReturn:
-    """Raise what *error* means to the caller, with *error* as its cause."""
-    meaning = translated(error, committing=committing)
-    if meaning is error:
-        raise error
-    raise meaning from error
 
 
 @asynccontextmanager
@@ -182,10 +172,7 @@ async def _refuse_aborted(connection: Connection) -> None:
     except Exception as error:
         if not is_refused_by_abort(error):
             raise
-        raise TransactionAborted(
-            "the block caught a database error and went on; "
-            "the server has rolled the transaction back"
-        ) from error
+        raise swallowed() from error
 
 
 async def _refuse_other(
