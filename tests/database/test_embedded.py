@@ -453,7 +453,9 @@ def test_a_path_may_be_long_and_odd(folder: Path, name: str) -> None:
         assert answers(second.dsn)
         processes = family(path)
         link = (path / "scratch").readlink()
-        assert mode(link) == 0o700
+        # A wheel that only root can reach is copied there, for a server that may pass, not look.
+        holds_programs = any(not entry.is_symlink() for entry in link.iterdir())
+        assert mode(link) == (0o711 if holds_programs else 0o700)
     assert gone(processes)
     assert not link.exists()
 
