@@ -6,19 +6,29 @@ from typing import Final, Protocol
 
 import attrs
 
-from quantdb import exact, sqlfile
+from quantdb import exact, rarer, sqlfile
 from quantdb.containers import (
     array_of,
     array_of_composites,
     composite_of,
     nullable,
     one_of,
-    range_of,
 )
 from quantdb.database import ColumnType, Row
+from quantdb.errors import InexactValue
+from quantdb.modifiers import within
+from quantdb.ranges import multirange_of, range_of
 from quantdb.rows import builder
 
-__all__ = ["DRIVERS_OWN", "Rules", "checked", "rules_for"]
+__all__ = [
+    "DRIVERS_OWN",
+    "Rules",
+    "TableColumn",
+    "checked",
+    "columns_of",
+    "of_row",
+    "rules_for",
+]
 
 Rules = tuple[exact.Rule, ...]
 
@@ -45,7 +55,10 @@ DRIVERS_OWN: Final[Mapping[tuple[str, str], exact.Rule]] = {
 }
 """Rules for connections with the driver's own codecs, which take the ends of time for infinity."""
 
-_DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
+# A mistake in them is said when they are wanted, so that `quantdb check` can start and find it.
+with sqlfile.mistakes_deferred():
+    _DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
+    _COLUMNS: Final = sqlfile.read(sqlfile.sql_folder() / "types/columns.sql")
 
 
 class Source(Protocol):
@@ -66,6 +79,8 @@ class _Type:
     labels: Sequence[str]
     attributes: Sequence[str]
     attribute_types: Sequence[int]
+    modifier: int
+    attribute_modifiers: Sequence[int]
 
 
 _types: Final = builder(_Type, _DESCRIBE.path)
@@ -87,6 +102,11 @@ def checked(
             exact.check(rule, value, field)
             for rule, value, field in zip(rules, args, fields, strict=True)
         ]
+
+
+def of_row(error: InexactValue, row: int) -> InexactValue:
+    """Return *error* with the number of the row that it is about, from 1."""
+    return InexactValue(f"row {row}: {error.message}", error.field, row)
 
 
 async def rules_for(
@@ -114,12 +134,58 @@ async def rules_for(
     )
 
 
+@attrs.frozen
+class _Column:
+    name: str
+    type_oid: int
+    modifier: int
+
+
+_columns: Final = builder(_Column, _COLUMNS.path)
+
+
+@attrs.frozen
+class TableColumn:
+    """A column that is written to.
+
+    Attributes:
+        name: Its name.
+        rule: What it lets in.
+    """
+
+    name: str
+    rule: exact.Rule
+
+
+async def columns_of(
+    source: Source,
+    table: str,
+    names: Sequence[str] | None,
+    own: Mapping[tuple[str, str], exact.Rule],
+) -> list[TableColumn]:
+    """Return columns of a table, with rules that let in what they keep unchanged.
+
+    Args:
+        source: Is asked about the table and its types.
+        table: Its name, quoted where it must be.
+        names: The columns, in the order wanted; None for all that can be written, in the table's.
+        own: As of `rules_for`.
+    """
+    found = _columns(await source.fetch(_COLUMNS.text, table, names))
+    rows = await source.fetch(_DESCRIBE.text, [column.type_oid for column in found])
+    known = {kind.oid: kind for kind in _types(rows)}
+    return [
+        TableColumn(column.name, nullable(_narrowed(column.type_oid, column.modifier, known, own)))
+        for column in found
+    ]
+
+
 def _simple(kind: ColumnType, own: Mapping[tuple[str, str], exact.Rule]) -> exact.Rule | None:
     """Return the rule of a type of PostgreSQL's own, or of an array of it; None for any other."""
     if kind.schema != "pg_catalog":
         return None
     name = kind.name.removesuffix("[]")
-    rule = own.get(("pg_catalog", name), exact.scalar_rule(name))
+    rule = own.get(("pg_catalog", name), rarer.rule_of(name))
     if rule is None:
         return None
     return array_of(rule) if kind.name.endswith("[]") else rule
@@ -135,18 +201,43 @@ def _described(
     if kind.kind == "e":
         return one_of(kind.labels)
     if kind.kind == "c":
-        rules = [_described(part, known, own) for part in kind.attribute_types]
+        parts = zip(kind.attribute_types, kind.attribute_modifiers, strict=True)
+        rules = [_narrowed(part, modifier, known, own) for part, modifier in parts]
         return composite_of(kind.attributes, rules)
     if kind.part is None or kind.kind == "b":
-        return exact.scalar_rule(kind.name) or exact.anything
+        return _base(kind)
+    if kind.kind == "d":  # obeys the rule of its base; its CHECK is the server's
+        return _narrowed(kind.part, kind.modifier, known, own)
     part = _described(kind.part, known, own)
     if kind.kind == "r":
-        return range_of(part)
+        return range_of(part, _own_name(kind))
     if kind.kind == "m":
-        return array_of(range_of(part))
-    if kind.kind == "a":
-        return array_of_composites(part) if _is_composite(kind.part, known) else array_of(part)
-    return part  # a domain obeys the rule of its base; its CHECK is the server's
+        return multirange_of(range_of(part, _own_name(kind).replace("multirange", "range")))
+    return array_of_composites(part) if _is_composite(kind.part, known) else array_of(part)
+
+
+def _base(kind: _Type) -> exact.Rule:
+    """Return the rule of a type that is made of no others; the driver knows the foreign ones."""
+    own = rarer.rule_of(kind.name) if kind.schema == "pg_catalog" else None
+    return own or exact.anything
+
+
+def _narrowed(
+    oid: int,
+    modifier: int,
+    known: Mapping[int, _Type],
+    own: Mapping[tuple[str, str], exact.Rule],
+) -> exact.Rule:
+    kind = known[oid]
+    element = known[kind.part] if kind.kind == "a" and kind.part is not None else kind
+    rule = _described(oid, known, own)
+    if element.schema != "pg_catalog" or ("pg_catalog", element.name) in own:
+        return rule  # with a codec of the user's, values are his
+    return within(rule, element.name, modifier)
+
+
+def _own_name(kind: _Type) -> str:
+    return kind.name if kind.schema == "pg_catalog" else ""
 
 
 def _is_composite(oid: int, known: Mapping[int, _Type]) -> bool:

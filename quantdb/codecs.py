@@ -8,18 +8,17 @@ hold (infinite times, years before 1 and after 9999, intervals of months), inste
 value.
 """
 
-import json
 import struct
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Context, Decimal
 from typing import Final, Literal
 
 import attrs
 
 from quantdb import exact
-from quantdb.containers import dump_json
 from quantdb.errors import InexactValue
+from quantdb.jsontext import dumped, parsed
 
 __all__ = ["PORTABLE", "TEXT", "Codec"]
 
@@ -51,8 +50,20 @@ class Codec:
         return self.format == "tuple" and self.schema != "pg_catalog"
 
 
+_INFINITE_TIMES: Final = {
+    (1 << 63) - 1: "infinity",
+    -(1 << 63): "-infinity",
+    (1 << 31) - 1: "infinity",
+    -(1 << 31): "-infinity",
+}
+"""How the binary forms of instants, in microseconds, and of dates, in days, say infinity."""
+
+
 def _unreadable(kind: str, value: object) -> InexactValue:
-    return InexactValue(f"a {kind} in the database is {value}, which Python cannot hold", kind)
+    article = "an" if kind.startswith("i") else "a"
+    return InexactValue(
+        f"{article} {kind} in the database is {value}, which Python cannot hold", kind
+    )
 
 
 # numeric
@@ -174,7 +185,8 @@ def _since_epoch(kind: str, microseconds: int) -> datetime:
     try:
         return _EPOCH + timedelta(microseconds=microseconds)
     except OverflowError:
-        raise _unreadable(kind, f"{microseconds} µs after 2000-01-01") from None
+        said = _INFINITE_TIMES.get(microseconds, f"{microseconds} µs from 2000-01-01")
+        raise _unreadable(kind, said) from None
 
 
 def _date_to_tuple(value: object) -> tuple[int]:
@@ -185,7 +197,8 @@ def _date_from_tuple(parts: tuple[int]) -> date:
     try:
         return date.fromordinal(parts[0] + _EPOCH.toordinal())
     except (ValueError, OverflowError):
-        raise _unreadable("date", f"{parts[0]} days after 2000-01-01") from None
+        said = _INFINITE_TIMES.get(parts[0], f"{parts[0]} days from 2000-01-01")
+        raise _unreadable("date", said) from None
 
 
 def _interval_to_tuple(value: object) -> tuple[int, int, int]:
@@ -196,58 +209,85 @@ def _interval_to_tuple(value: object) -> tuple[int, int, int]:
 def _interval_from_tuple(parts: tuple[int, int, int]) -> timedelta:
     months, days, microseconds = parts
     if months:
-        raise _unreadable("interval", f"one of {months} months, of no fixed length,")
+        raise _unreadable("interval", f"{months} months long, of no fixed length")
     try:
         return timedelta(days=days, microseconds=microseconds)
     except OverflowError:
-        raise _unreadable("interval", f"one of {days} days and {microseconds} µs") from None
+        raise _unreadable("interval", f"{days} days and {microseconds} µs long") from None
 
 
 # JSON
 
-_LONG: Final = 4_000
-
-
-def _load_json(text: str | bytes) -> object:
-    value: object = json.loads(text, parse_float=Decimal, parse_int=_load_int)
-    return value
-
-
-def _load_int(digits: str) -> int:
-    # By way of Decimal, because int() refuses more than 4300 digits.
-    return int(digits) if len(digits) < _LONG else int(Decimal(digits))
-
 
 def _encode_json(value: object) -> str:
-    return dump_json(value)
+    return dumped(value)
 
 
 def _json_to_binary(value: object) -> bytes:
-    return dump_json(value).encode()
+    return dumped(value).encode()
 
 
 def _jsonb_to_binary(value: object) -> bytes:
-    return b"\x01" + dump_json(value).encode()  # the version of the form
+    return b"\x01" + dumped(value).encode()  # the version of the form
 
 
 def _jsonb_from_binary(data: bytes) -> object:
-    return _load_json(bytes(data[1:]))
+    return parsed(bytes(data[1:]))
 
 
 def _json_from_binary(data: bytes) -> object:
-    return _load_json(bytes(data))
+    return parsed(bytes(data))
 
 
-_INTERVAL: Final = Codec("interval", _interval_to_tuple, _interval_from_tuple, "tuple")
+# The times of day, and intervals, travel as numbers in either set: they are rare.
+
+
+def _time_to_tuple(value: object) -> tuple[int]:
+    return (_microseconds(exact.time_of_day(value)),)
+
+
+def _time_from_tuple(parts: tuple[int]) -> time:
+    return _at("time", parts[0])
+
+
+def _timetz_to_tuple(value: object) -> tuple[int, int]:
+    moment = exact.time_with_offset(value)
+    offset = moment.utcoffset() or timedelta(0)
+    return _microseconds(moment), -offset // timedelta(seconds=1)
+
+
+def _timetz_from_tuple(parts: tuple[int, int]) -> time:
+    microseconds, west = parts
+    return _at("timetz", microseconds).replace(tzinfo=timezone(timedelta(seconds=-west)))
+
+
+def _microseconds(value: time) -> int:
+    seconds = (value.hour * 60 + value.minute) * 60 + value.second
+    return seconds * 1_000_000 + value.microsecond
+
+
+def _at(kind: str, microseconds: int) -> time:
+    try:
+        hours, within = divmod(microseconds, 3_600_000_000)
+        return (_EPOCH + timedelta(microseconds=within)).time().replace(hour=hours)
+    except ValueError:  # 24:00
+        raise _unreadable(kind, "24:00") from None
+
+
+_IN_BOTH: Final = (
+    Codec("interval", _interval_to_tuple, _interval_from_tuple, "tuple"),
+    Codec("time", _time_to_tuple, _time_from_tuple, "tuple"),
+    Codec("timetz", _timetz_to_tuple, _timetz_from_tuple, "tuple"),
+)
 
 TEXT: Final = (
     Codec("numeric", encode_numeric, Decimal),
     Codec("timestamptz", _encode_instant, _decode_instant),
     Codec("timestamp", _encode_naive, _decode_naive),
     Codec("date", _encode_date, _decode_date),
-    Codec("json", _encode_json, _load_json),
-    Codec("jsonb", _encode_json, _load_json),
-    _INTERVAL,
+    Codec("json", _encode_json, parsed),
+    Codec("jsonb", _encode_json, parsed),
+    *_IN_BOTH,
 )
 
 PORTABLE: Final = (
@@ -257,5 +297,5 @@ PORTABLE: Final = (
     Codec("date", _date_to_tuple, _date_from_tuple, "tuple"),
     Codec("json", _json_to_binary, _json_from_binary, "binary"),
     Codec("jsonb", _jsonb_to_binary, _jsonb_from_binary, "binary"),
-    _INTERVAL,
+    *_IN_BOTH,
 )

@@ -3,6 +3,7 @@
 import re
 from collections.abc import (
     AsyncGenerator,
+    AsyncIterable,
     Awaitable,
     Callable,
     Generator,
@@ -16,11 +17,11 @@ import asyncpg
 from asyncpg.cursor import CursorFactory
 
 from quantdb import exact
-from quantdb.catalog import Rules, checked, rules_for
+from quantdb.catalog import Rules, TableColumn, checked, columns_of, of_row, rules_for
 from quantdb.codecs import PORTABLE, TEXT, Codec
-from quantdb.containers import json_value
-from quantdb.database import Cursor, Prepared
+from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
+from quantdb.jsontext import json_value
 from quantdb.outcomes import swallowed
 
 __all__ = ["PooledConnection", "pooled"]
@@ -31,9 +32,14 @@ _COMMIT: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
 )
 _STATEMENTS_KNOWN: Final = 1_000
+_ANONYMOUS: Final = frozenset({"record", "record[]"})
+"""Values made of others whose types nobody knows before they come: always in binary form."""
 
 
 _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "prepare")  # noqa: B009 - its overloads
+# What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
+_prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
+_plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
@@ -41,8 +47,8 @@ class PooledConnection(asyncpg.Connection):
     """A connection of our pool.
 
     The parameters of every statement obey the strict boundary, whoever sends it. The server is
-    asked once what a statement takes. After a refusal it is asked again, because a column's type
-    may have been altered meanwhile, and the driver would go by the old one.
+    asked once what a statement takes and gives. After a refusal it is asked again, because a
+    column's type may have been altered meanwhile, and the driver would go by the old one.
 
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
@@ -76,24 +82,36 @@ class PooledConnection(asyncpg.Connection):
             InexactValue: An argument would not be stored as it is. *names* says what it is called;
                 otherwise it is ``$n``.
         """
-        if not args:
-            return args
         rules = self._rules.get(query)
         if rules is not None and len(rules) == len(args):
             try:
                 return checked(rules, args, names)
             except InexactValue:
-                rules = await self._asked(query)
+                rules = await self._rules_of(await self._prepared_anew(query))
                 sent = checked(rules, args, names)
             # The type was altered: what the driver has prepared goes by the old one.
             await self.reload_schema_state()
             self._rules[query] = rules
             return sent
-        if len(self._rules) >= _STATEMENTS_KNOWN:
-            self._rules.clear()
-        self._rules[query] = rules = await self._asked(query)
+        rules = await self._learnt(query)
         # The driver says in its own words when the number is wrong.
         return checked(rules, args, names) if len(rules) == len(args) else args
+
+    async def admitted_rows(
+        self, query: str, rows: Iterable[Sequence[object]]
+    ) -> list[Sequence[object]]:
+        """Return what is sent for each row of arguments.
+
+        Raises:
+            InexactValue: An argument would not be stored as it is; ``row`` is the row's number.
+        """
+        sent: list[Sequence[object]] = []
+        for number, row in enumerate(rows, 1):
+            try:
+                sent.append(await self.admitted(query, row))
+            except InexactValue as error:
+                raise of_row(error, number) from None
+        return sent
 
     async def fetch_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -130,22 +148,83 @@ class PooledConnection(asyncpg.Connection):
         except asyncpg.UnsupportedClientFeatureError:
             if self._portable:
                 raise
-            self._portable = True
-            await self._use(PORTABLE)
+            await self._go_portable()
             return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
         """Have the server look at a statement whose arguments will be checked."""
         statement = await self.portably(lambda: _plain_prepare(self, query, **options))
+        if not self._portable and _is_anonymous(statement):
+            await self._go_portable()
+            statement = await _plain_prepare(self, query, **options)
         return CheckedStatement(statement, await self._rules_of(statement))
 
-    async def _asked(self, query: str) -> Rules:
-        return await self._rules_of(await self.portably(lambda: _plain_prepare(self, query)))
+    async def copied(
+        self,
+        table_name: str,
+        *,
+        records: Iterable[Sequence[object]] | AsyncIterable[Sequence[object]],
+        columns: Iterable[str] | None = None,
+        schema_name: str | None = None,
+        **options: object,
+    ) -> str:
+        """Copy records into a table, each value checked against its column, all or nothing.
+
+        The driver copies in binary form only, so the codecs are the portable ones meanwhile. What a
+        trigger makes of a row is not seen here.
+
+        Raises:
+            InexactValue: A value would not be stored as it is: by its type, or by the column's
+                modifier, to which COPY would round. ``row`` is its number.
+        """
+        names = list(columns) if columns is not None else None
+        table = ".".join(map(_quoted, filter(None, (schema_name, table_name))))
+        known = await columns_of(self, table, names, self._own_rules())
+        rows = _checked_rows(known, records)
+        was_portable = self._portable
+        await self._go_portable()
+        try:
+            return await _plain_copy(
+                self,
+                table_name,
+                records=rows,
+                columns=names or [column.name for column in known],
+                schema_name=schema_name,
+                **options,
+            )
+        finally:
+            if not was_portable and not self.is_closed():
+                self._portable = False
+                await self._use(TEXT)
+
+    async def _learnt(self, query: str) -> Rules:
+        """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
+        statement = await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
+        if _is_anonymous(statement):
+            await self._go_portable()
+        if len(self._rules) >= _STATEMENTS_KNOWN:
+            self._rules.clear()
+        self._rules[query] = rules = await self._rules_of(statement)
+        return rules
+
+    async def _prepared_anew(self, query: str) -> Prepared:
+        return await self.portably(lambda: _plain_prepare(self, query))
+
+    async def _go_portable(self) -> None:
+        if not self._portable:
+            self._portable = True
+            await self._use(PORTABLE)
 
     async def _rules_of(self, prepared: Prepared) -> Rules:
-        own = {("pg_catalog", "json"): json_value, ("pg_catalog", "jsonb"): json_value}
+        return await rules_for(self, prepared.get_parameters(), self._own_rules())
+
+    def _own_rules(self) -> dict[tuple[str, str], exact.Rule]:
+        own: dict[tuple[str, str], exact.Rule] = {
+            ("pg_catalog", "json"): json_value,
+            ("pg_catalog", "jsonb"): json_value,
+        }
         own |= {(codec.schema, codec.type_name): exact.anything for codec in self._codecs}
-        return await rules_for(self, prepared.get_parameters(), own)
+        return own
 
     async def _use(self, codecs: Iterable[Codec]) -> None:
         own = {(codec.schema, codec.type_name) for codec in self._codecs}
@@ -158,6 +237,31 @@ class PooledConnection(asyncpg.Connection):
                 decoder=codec.decode,
                 format=codec.format,
             )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+async def _checked_rows(
+    columns: Sequence[TableColumn],
+    records: Iterable[Sequence[object]] | AsyncIterable[Sequence[object]],
+) -> AsyncGenerator[Sequence[object], None]:
+    rules, names = [column.rule for column in columns], [column.name for column in columns]
+    number = 0
+    async for record in each(records):
+        number += 1
+        if len(record) != len(rules):
+            said = f"row {number}: has {len(record)} values for {len(rules)} columns"
+            raise InexactValue(said, f"row {number}", number)
+        try:
+            yield checked(rules, record, names)
+        except InexactValue as error:
+            raise of_row(error, number) from None
+
+
+def _is_anonymous(statement: Prepared) -> bool:
+    return any(column.type.name in _ANONYMOUS for column in statement.get_attributes())
 
 
 class CheckedStatement:
@@ -189,9 +293,15 @@ class CheckedStatement:
 
     def _checking_many(self, plain: Callable[..., object]) -> Callable[..., object]:
         def method(args: Iterable[Sequence[object]], **options: object) -> object:
-            return plain([self._sent(row) for row in args], **options)
+            return plain([self._sent_of(row, n) for n, row in enumerate(args, 1)], **options)
 
         return method
+
+    def _sent_of(self, row: Sequence[object], number: int) -> Sequence[object]:
+        try:
+            return self._sent(row)
+        except InexactValue as error:
+            raise of_row(error, number) from None
 
 
 class CheckedCursor:
@@ -237,7 +347,8 @@ def _behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, *args: object, **options: object
     ) -> object:
-        sent = await self.admitted(query, args)
+        # Without arguments, execute takes a script of several statements.
+        sent = await self.admitted(query, args) if args or name != "execute" else args
         result = await self.portably(lambda: plain(self, query, *sent, **options))
         if result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
@@ -252,7 +363,7 @@ def _many_behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
     ) -> object:
-        sent = [await self.admitted(query, row) for row in args]
+        sent = await self.admitted_rows(query, args)
         return await self.portably(lambda: plain(self, query, sent, **options))
 
     _put(name, method)
@@ -269,6 +380,7 @@ for _name in ("execute", "fetch", "fetchrow", "fetchval"):
 for _name in ("executemany", "fetchmany"):
     _many_behind_the_boundary(_name)
 _put("prepare", PooledConnection.prepared)
+_put("copy_records_to_table", PooledConnection.copied)
 
 
 def _cursor(

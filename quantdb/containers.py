@@ -1,48 +1,28 @@
-"""The strict boundary inside arrays, ranges, composites, enums and JSON, at every depth."""
+"""The strict boundary inside arrays, composites and enums, at every depth."""
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Final, Protocol, TypeGuard, runtime_checkable
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol, TypeGuard, runtime_checkable
 
-from quantdb.exact import Refused, Rule, is_items, numeric, text
+from quantdb.exact import Refused, Rule, is_items, text
 
 __all__ = [
     "Composite",
-    "Range",
     "array_of",
+    "array_of_composites",
     "composite_of",
-    "dump_json",
-    "json_value",
+    "is_mapping",
     "nullable",
     "one_of",
-    "range_of",
 ]
-
-
-@runtime_checkable
-class Range(Protocol):
-    """What a range of the driver has."""
-
-    @property
-    def lower(self) -> object:
-        """The lower bound, or None for none."""
-        ...
-
-    @property
-    def upper(self) -> object:
-        """The upper bound, or None for none."""
-        ...
-
-    @property
-    def isempty(self) -> bool:
-        """Whether nothing is in it."""
-        ...
 
 
 @runtime_checkable
 class Composite(Protocol):
     """What a composite value of the driver has: a record."""
+
+    def __iter__(self) -> Iterator[object]:
+        """Give the values of the attributes."""
+        ...
 
     def keys(self) -> object:
         """The names of the attributes."""
@@ -86,29 +66,15 @@ def array_of_composites(element: Rule) -> Rule:
     return rule
 
 
-def range_of(bound: Rule) -> Rule:
-    """Return the rule of a range: the driver's Range, whose bounds obey *bound*."""
-    admit = nullable(bound)
-
-    def rule(value: object) -> object:
-        if not isinstance(value, Range):
-            raise Refused("must be a Range")
-        if not value.isempty:
-            admit(value.lower)
-            admit(value.upper)
-        return value
-
-    return rule
-
-
 def one_of(labels: Sequence[str]) -> Rule:
     """Return the rule of an enum: its labels, as text."""
     known = frozenset(labels)
 
     def rule(value: object) -> object:
-        if text(value) not in known:
+        label = text(value)
+        if label not in known:
             raise Refused(f"must be one of {', '.join(map(repr, labels))}")
-        return value
+        return label
 
     return rule
 
@@ -132,7 +98,8 @@ def composite_of(names: Sequence[str], rules: Sequence[Rule]) -> Rule:
     return rule
 
 
-def _is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+def is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    """Tell a mapping from everything else."""
     return isinstance(value, Mapping)
 
 
@@ -145,7 +112,7 @@ def _is_tuple(value: object) -> TypeGuard[tuple[object, ...]]:
 
 
 def _parts(value: object, names: Sequence[str]) -> Sequence[object]:
-    if _is_mapping(value):
+    if is_mapping(value):
         unknown = [str(key) for key in value if key not in names]
         if unknown:
             raise Refused(f"has no attribute {', '.join(unknown)}")
@@ -153,70 +120,3 @@ def _parts(value: object, names: Sequence[str]) -> Sequence[object]:
     if _is_tuple(value):
         return value
     raise Refused("must be a tuple, or a mapping by attribute")
-
-
-_ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-def dump_json(value: object) -> str:
-    """Return *value* as JSON text that reads back as an equal value.
-
-    Objects have text for keys; numbers are int and Decimal, since a float would come back as a
-    Decimal; NaN, infinity, NUL and lone surrogates are refused.
-    """
-    parts: list[str] = []
-    _dump(value, parts.append)
-    return "".join(parts)
-
-
-def json_value(value: object) -> object:
-    """Admit what `dump_json` can write."""
-    dump_json(value)
-    return value
-
-
-def _dump(value: object, put: Callable[[str], None]) -> None:
-    if value is None:
-        put("null")
-    elif isinstance(value, bool):
-        put("true" if value else "false")
-    elif isinstance(value, str):
-        put(_quoted(value))
-    elif isinstance(value, int | Decimal):
-        put(str(numeric(value)))
-    elif isinstance(value, float):
-        reason = "" if math.isfinite(value) else ", and must be finite"
-        raise Refused(f"JSON numbers must be int or Decimal{reason}")
-    elif _is_mapping(value):
-        _dump_object(value, put)
-    elif is_items(value):
-        put("[")
-        for n, item in enumerate(value):
-            put("," if n else "")
-            _dump(item, put)
-        put("]")
-    else:
-        raise Refused(f"JSON has no {type(value).__name__}")
-
-
-def _dump_object(value: Mapping[object, object], put: Callable[[str], None]) -> None:
-    put("{")
-    for n, (key, item) in enumerate(value.items()):
-        if not isinstance(key, str):
-            raise Refused("the keys of a JSON object must be text")
-        put("," if n else "")
-        put(_quoted(key))
-        put(":")
-        _dump(item, put)
-    put("}")
-
-
-def _quoted(value: str) -> str:
-    plain = text(value)
-    return '"' + "".join(_escaped(char) for char in plain) + '"'
-
-
-def _escaped(char: str) -> str:
-    if char in _ESCAPES:
-        return _ESCAPES[char]
-    return f"\\u{ord(char):04x}" if char < " " else char

@@ -5,15 +5,25 @@ stand-in of a test all have these methods. Signatures here are those of asyncpg,
 who uses quantdb needs asyncpg's types.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Iterable,
+    Iterator,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Protocol, overload
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, overload
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["Connection", "Database", "Isolation", "Pool", "Record", "Row", "is_pool"]
+__all__ = ["Connection", "Database", "Isolation", "Pool", "Record", "Row", "each", "is_pool"]
+
+T = TypeVar("T")
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
@@ -62,8 +72,26 @@ class ColumnType(Protocol):
         ...
 
 
+class Attribute(Protocol):
+    """A column of a result."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        ...
+
+    @property
+    def type(self) -> ColumnType:
+        """Its type."""
+        ...
+
+
 class Prepared(Protocol):
     """A statement that the server has looked at."""
+
+    def get_attributes(self) -> Sequence[Attribute]:
+        """Give the columns of its result; none if it gives no rows."""
+        ...
 
     def get_parameters(self) -> Sequence[ColumnType]:
         """Give the types of ``$1 … $n``."""
@@ -197,6 +225,33 @@ class Connection(Protocol):
         ...
 
 
+class FullConnection(Connection, Protocol):
+    """A connection with what only a pool of ours asks of it."""
+
+    async def fetchmany(
+        self,
+        query: str,
+        args: Iterable[Sequence[object]],
+        *,
+        timeout: float | None = None,
+    ) -> Sequence[Record]:
+        """Run a statement for each row of arguments and return their rows."""
+        ...
+
+    async def copy_records_to_table(  # noqa: PLR0913 - the driver's signature
+        self,
+        table_name: str,
+        *,
+        records: Iterable[Sequence[object]] | AsyncIterable[Sequence[object]],
+        columns: Iterable[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+        where: str | None = None,
+    ) -> str:
+        """Copy records into a table and return the status."""
+        ...
+
+
 class Pool(Protocol):
     """Something that lends connections."""
 
@@ -206,6 +261,16 @@ class Pool(Protocol):
 
 
 Database = Pool | Connection
+
+
+async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]:
+    """Iterate over what is iterable in either way."""
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
 
 
 def is_pool(db: Database) -> "TypeIs[Pool]":

@@ -28,6 +28,7 @@ from quantdb.errors import InexactValue
 __all__ = [
     "ARITHMETIC",
     "MAX_DECIMALS",
+    "Padded",
     "Refused",
     "Rule",
     "SecretName",
@@ -44,11 +45,13 @@ __all__ = [
     "naive_datetime",
     "numeric",
     "on_grid",
-    "same",
     "scalar_rule",
     "shown",
     "text",
+    "time_of_day",
+    "time_with_offset",
     "uuid",
+    "whole_within",
 ]
 
 Rule = Callable[[object], object]
@@ -124,17 +127,21 @@ def numeric(value: object) -> Decimal:
     return value
 
 
-def _integer(bits: int) -> Rule:
-    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+def whole_within(low: int, high: int) -> Rule:
+    """Return the rule of the integers from *low* to *high*."""
 
     def rule(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise Refused("must be an int, never a bool, a Decimal or a float")
         if not low <= value <= high:
-            raise Refused(f"is out of range for {bits} bits ({low} to {high})")
+            raise Refused(f"is out of range ({low} to {high})")
         return int(value)
 
     return rule
+
+
+def _integer(bits: int) -> Rule:
+    return whole_within(-(1 << bits - 1), (1 << bits - 1) - 1)
 
 
 def boolean(value: object) -> bool:
@@ -215,13 +222,15 @@ def calendar_date(value: object) -> date:
     return value if type(value) is date else date(value.year, value.month, value.day)
 
 
-def _time(value: object) -> time:
+def time_of_day(value: object) -> time:
+    """Admit a time without a zone."""
     if not isinstance(value, time) or value.tzinfo is not None:
         raise Refused("must be a naive time")
     return value
 
 
-def _timetz(value: object) -> time:
+def time_with_offset(value: object) -> time:
+    """Admit a time with an offset from UTC that does not depend on the day."""
     if not isinstance(value, time) or (offset := value.utcoffset()) is None:
         raise Refused("must be a time with a fixed UTC offset")
     if offset % timedelta(minutes=1) or abs(offset) >= timedelta(hours=16):
@@ -281,6 +290,16 @@ def text(value: object) -> str:
     return value if type(value) is str else str.__str__(value)
 
 
+class Padded(str):
+    """Text on its way into a column ``char(n)``, which fills it up with blanks."""
+
+    __slots__ = ()
+
+
+def _padded(value: object) -> Padded:
+    return Padded(text(value))
+
+
 def uuid(value: object) -> UUID:
     """Admit a UUID."""
     if not isinstance(value, UUID):
@@ -289,9 +308,9 @@ def uuid(value: object) -> UUID:
 
 
 def _bytes(value: object) -> bytes:
-    if not isinstance(value, bytes | bytearray):
+    if not isinstance(value, bytes | bytearray | memoryview):
         raise Refused("must be bytes")
-    return bytes(value)
+    return value.tobytes() if isinstance(value, memoryview) else bytes(value)
 
 
 def anything(value: object) -> object:
@@ -299,19 +318,12 @@ def anything(value: object) -> object:
     return value
 
 
-def _unsigned(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Refused("must be an int, never a bool, a Decimal or a float")
-    if not 0 <= value < 1 << 32:
-        raise Refused("is out of range for 32 bits without a sign")
-    return int(value)
-
-
+_unsigned: Final = whole_within(0, (1 << 32) - 1)
 integer: Final = _integer(64)
 
 _RULES: Final[Mapping[str, Rule]] = {
     "bool": boolean,
-    "bpchar": text,
+    "bpchar": _padded,
     "bytea": _bytes,
     "cid": _unsigned,
     "date": calendar_date,
@@ -321,14 +333,13 @@ _RULES: Final[Mapping[str, Rule]] = {
     "int4": _integer(32),
     "int8": integer,
     "interval": duration,
-    "name": text,
     "numeric": numeric,
     "oid": _unsigned,
     "text": text,
-    "time": _time,
+    "time": time_of_day,
     "timestamp": naive_datetime,
     "timestamptz": instant,
-    "timetz": _timetz,
+    "timetz": time_with_offset,
     "uuid": uuid,
     "varchar": text,
     "xid": _unsigned,
@@ -343,27 +354,3 @@ def scalar_rule(type_name: str) -> Rule | None:
 def is_items(value: object) -> TypeGuard[Sequence[object]]:
     """Tell a list or tuple from everything else."""
     return isinstance(value, list | tuple)
-
-
-def same(sent: object, stored: object) -> bool:
-    """Tell whether *stored* is the value that was *sent*.
-
-    Decimals are compared as numbers, instants in UTC (``==`` across zones is always False inside
-    a fold or gap of daylight saving time, PEP 495), and a float that is NaN is the same as NaN.
-    """
-    if isinstance(sent, datetime) and isinstance(stored, datetime):
-        if sent.tzinfo is None or stored.tzinfo is None:
-            return sent.tzinfo is stored.tzinfo and sent == stored
-        return sent.astimezone(UTC) == stored.astimezone(UTC)
-    if is_items(sent) and is_items(stored):
-        return len(sent) == len(stored) and all(map(same, sent, stored))
-    if isinstance(sent, bool) is not isinstance(stored, bool):
-        return False
-    if sent == stored:
-        return True
-    return (
-        isinstance(sent, float)
-        and isinstance(stored, float)
-        and math.isnan(sent)
-        and math.isnan(stored)
-    )

@@ -1,7 +1,7 @@
 """Bulk writes by COPY: idempotent, all or nothing, with a report."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Generic, TypeVar
@@ -9,11 +9,15 @@ from uuid import UUID
 
 import attrs
 
-from quantdb.database import Connection
+from quantdb.catalog import columns_of, of_row
+from quantdb.database import Connection, each
 from quantdb.errors import InexactValue
-from quantdb.exact import shown
+from quantdb.exact import Rule, anything, check, shown
+from quantdb.query import Query
+from quantdb.sameness import same
+from quantdb.sqlfile import sql_folder
 
-__all__ = ["BULK_TIMEOUT", "NAMED", "and_others", "copy_models"]
+__all__ = ["BULK_TIMEOUT", "NAMED", "and_others", "changed", "copy_models", "may_alter"]
 
 M = TypeVar("M", bound=attrs.AttrsInstance)
 
@@ -56,18 +60,21 @@ async def copy_models(
     table: str,
     model: type[M],
     rows: Iterable[M] | AsyncIterable[M],
+    rules: Mapping[str, Rule],
 ) -> int:
     """Copy models into a staging table of columns n (the row's number, from 1) and their fields.
 
-    Memory stays constant however many rows there are.
+    Memory stays constant however many rows there are. *rules* are what the table behind lets in,
+    by field; see `may_alter`.
 
     Returns:
         How many rows there were.
 
     Raises:
-        InexactValue: A row is none of *model*; ``row`` is its number and nothing is stored.
+        InexactValue: A row is none of *model*, or a rule refuses a value of it; ``row`` is its
+            number and nothing is stored.
     """
-    source = _Source(model, rows)
+    source = _Source(model, rows, rules)
     try:
         await connection.copy_to_table(
             table, source=source.chunks(), columns=["n", *source.names], timeout=BULK_TIMEOUT
@@ -78,6 +85,34 @@ async def copy_models(
             raise source.failure  # noqa: B904 - it is the cause
         raise
     return source.count
+
+
+_alters: Final = Query(sql_folder() / "bulk/alters.sql", bool)
+
+
+async def may_alter(connection: Connection, table: str, staged: str) -> Mapping[str, Rule]:
+    """Return what the columns of a table let in if it may store something else than it is given.
+
+    By a column's type, a trigger or a rule; what is stored must then be compared with what was
+    staged. Empty if it stores everything as it is, as the tables of quantdb's own schema do.
+    """
+    if not await _alters.one(connection, table, staged):
+        return {}
+    return {column.name: column.rule for column in await columns_of(connection, table, None, {})}
+
+
+def changed(
+    row: int, sent: attrs.AttrsInstance, stored: attrs.AttrsInstance | None
+) -> InexactValue:
+    """Return the error that says what the database made of a row of a bulk write."""
+    if stored is None:
+        return InexactValue(f"row {row}: the database did not store it as it is", "", row)
+    for field in attrs.fields(type(sent)):
+        given, kept = getattr(sent, field.name), getattr(stored, field.name)
+        if not same(given, kept):
+            said = f"row {row}: {field.name}: the database made {shown(kept)} of {shown(given)}"
+            return InexactValue(f"{said}; nothing was stored", field.name, row)
+    return InexactValue(f"row {row}: the database changed it", "", row)
 
 
 def and_others(faults: Sequence[object]) -> str:
@@ -91,18 +126,24 @@ def and_others(faults: Sequence[object]) -> str:
 class _Source(Generic[M]):
     """Rows on their way into COPY."""
 
-    def __init__(self, model: type[M], rows: Iterable[M] | AsyncIterable[M]) -> None:
+    def __init__(
+        self,
+        model: type[M],
+        rows: Iterable[M] | AsyncIterable[M],
+        rules: Mapping[str, Rule],
+    ) -> None:
         self.names = [field.name for field in attrs.fields(model)]
         self.count = 0
         self.failure: Exception | None = None
         self._model = model
         self._rows = rows
+        self._rules = rules
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """Give the lines of COPY's text format, many at a time."""
         lines: list[str] = []
         try:
-            async for row in _each(self._rows):
+            async for row in each(self._rows):
                 lines.append(self._line(row))
                 if len(lines) == _CHUNK:
                     yield "".join(lines).encode()
@@ -122,19 +163,20 @@ class _Source(Generic[M]):
             raise InexactValue(
                 f"{number}: must be a {self._model.__name__}; got {shown(row)}", number, self.count
             )
-        return _line(self.count, [getattr(row, name) for name in self.names])
+        values = [getattr(row, name) for name in self.names]
+        if self._rules:
+            self._look(values)
+        return _line(self.count, values)
+
+    def _look(self, values: Sequence[object]) -> None:
+        for name, value in zip(self.names, values, strict=True):
+            try:
+                check(self._rules.get(name, anything), value, name)
+            except InexactValue as error:
+                raise of_row(error, self.count) from None
 
 
 def _line(number: int, values: list[object]) -> str:
     # str is for a UUID that was read: the driver has a subclass of its own.
     cells = [r"\N" if value is None else _WRITERS.get(type(value), str)(value) for value in values]
     return f"{number}\t" + "\t".join(cells) + "\n"
-
-
-async def _each(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[M]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-    else:
-        for row in rows:
-            yield row

@@ -6,7 +6,7 @@ when COMMIT was a ROLLBACK, a bounded wait, and a reset only after hands that co
 
 import asyncio
 import logging
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncIterable, Generator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Final, Self, TypeGuard
@@ -16,7 +16,7 @@ from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
-from quantdb.database import Connection, Record
+from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import PoolTimeout
 from quantdb.outcomes import fail
 
@@ -29,7 +29,7 @@ _STATEMENTS_KEPT: Final = 100
 _RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;"
 
 
-class Lease(AbstractAsyncContextManager[Connection]):
+class Lease(AbstractAsyncContextManager[FullConnection]):
     """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
 
     __slots__ = ("_clean", "_connection", "_pool", "_timeout")
@@ -38,9 +38,9 @@ class Lease(AbstractAsyncContextManager[Connection]):
         self._pool = pool
         self._timeout = timeout
         self._clean = clean
-        self._connection: Connection | None = None
+        self._connection: FullConnection | None = None
 
-    async def __aenter__(self) -> Connection:
+    async def __aenter__(self) -> FullConnection:
         self._connection = await self._pool.borrow(self._timeout, clean=self._clean)
         return self._connection
 
@@ -54,7 +54,7 @@ class Lease(AbstractAsyncContextManager[Connection]):
         if connection is not None:
             await self._pool.release(connection)
 
-    def __await__(self) -> Generator[object, None, Connection]:
+    def __await__(self) -> Generator[object, None, FullConnection]:
         return self._pool.borrow(self._timeout, clean=self._clean).__await__()
 
 
@@ -107,7 +107,7 @@ class Pool:
         """Borrow a connection for statements that leave nothing behind in the session."""
         return Lease(self, None, clean=True)
 
-    async def borrow(self, timeout: float | None, *, clean: bool) -> Connection:
+    async def borrow(self, timeout: float | None, *, clean: bool) -> FullConnection:
         """Return a connection; the one who gets it releases it."""
         driver = self._opened()
         limit = self.config.acquire_timeout if timeout is None else timeout
@@ -191,6 +191,43 @@ class Pool:
         async with self.acquire() as connection:
             value: object = await connection.fetchval(query, *args, timeout=timeout)
             return value
+
+    async def fetchmany(
+        self,
+        query: str,
+        args: Sequence[Sequence[object]],
+        *,
+        timeout: float | None = None,
+    ) -> Sequence[Record]:
+        """Run a statement for each row of arguments, all or nothing, and return their rows."""
+        async with self.acquire() as connection:
+            return await connection.fetchmany(query, args, timeout=timeout)
+
+    async def copy_records_to_table(  # noqa: PLR0913 - the driver's signature
+        self,
+        table_name: str,
+        *,
+        records: Iterable[Sequence[object]] | AsyncIterable[Sequence[object]],
+        columns: Iterable[str] | None = None,
+        schema_name: str | None = None,
+        timeout: float | None = None,
+        where: str | None = None,
+    ) -> str:
+        """Copy records into a table, all or nothing, and return the status (``"COPY 3"``).
+
+        Raises:
+            InexactValue: A value would not be stored as it is; ``row`` is its number, ``field`` its
+                column.
+        """
+        async with self.acquire() as connection:
+            return await connection.copy_records_to_table(
+                table_name,
+                records=records,
+                columns=columns,
+                schema_name=schema_name,
+                timeout=timeout,
+                where=where,
+            )
 
     def get_size(self) -> int:
         """Return how many connections are open."""

@@ -18,6 +18,7 @@ from quantdb.errors import (
 )
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
+from quantdb.sameness import same
 from quantdb.transaction import is_alive, lent, scope
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "refusable",
     "single_scope",
     "statement_scope",
+    "taken_back",
 ]
 
 T = TypeVar("T")
@@ -119,8 +121,13 @@ async def refusable(connection: Connection) -> AsyncGenerator[None, None]:
     try:
         yield
     except asyncpg.IntegrityConstraintViolationError:
-        await connection.execute("ROLLBACK TO SAVEPOINT quantdb_refusable")
+        await taken_back(connection)
         raise
+
+
+async def taken_back(connection: Connection) -> None:
+    """Take back what the last `refusable` block did, after all."""
+    await connection.execute("ROLLBACK TO SAVEPOINT quantdb_refusable")
 
 
 async def kept_as_sent(
@@ -136,7 +143,7 @@ async def kept_as_sent(
     for name, value in sent.items():
         if name not in stored:
             refusal = ShapeMismatch(f"{name!r} is sent but does not come back")
-        elif not exact.same(value, stored[name]):
+        elif not same(value, stored[name]):
             changed = "the database changed it"
             if not isinstance(name, exact.SecretName):
                 made, of = exact.shown(stored[name]), exact.shown(value)

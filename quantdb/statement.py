@@ -51,7 +51,7 @@ class Statement:
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> str:
         """Return the status."""
-        sent = await self._admitted(connection, args)
+        sent = await self._admitted(connection, args) if args else self._complete(args)
         ours = pooled(connection)
         try:
             if ours is not None:
@@ -81,20 +81,25 @@ class Statement:
         line = self.file.line_of(int(position)) if position else self.file.line
         fail(error, note=f"in {self.file.path}, line {line}")
 
-    async def _admitted(
-        self, connection: Connection, args: Sequence[object], names: Sequence[str] = ()
-    ) -> Sequence[object]:
+    def _complete(self, args: Sequence[object]) -> Sequence[object]:
+        self.file.must_be_right()
         if len(args) != self.file.parameters:
             raise TypeError(
                 f"{self.file.path} takes {self.file.parameters} arguments; {len(args)} were given"
             )
-        if not args:
-            return args
+        return args
+
+    async def _admitted(
+        self, connection: Connection, args: Sequence[object], names: Sequence[str] = ()
+    ) -> Sequence[object]:
+        self._complete(args)
         names = names or self.file.names
         ours = pooled(connection)
         try:
             if ours is not None:
                 return await ours.admitted(self.file.text, args, names)
+            if not args:
+                return args
             return await self._admitted_by_backend(connection, args, names)
         except InexactValue as error:
             error.add_note(f"in {self.file.path}")

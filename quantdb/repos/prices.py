@@ -7,9 +7,10 @@ from typing import Final
 import attrs
 
 from quantdb import exact
+from quantdb.database import Connection
 from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting, on_grid
-from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
+from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, changed, copy_models, may_alter
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
 from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
@@ -56,6 +57,7 @@ class PriceRepo(Repo):
 
     __slots__ = ()
 
+    _altered = Query(_SQL / "altered.sql", _numbered)
     _as_of = Query(_SQL / "as_of.sql", Price)
     _as_of_many = Query(_SQL / "as_of_many.sql", _numbered)
     _between = Query(_SQL / "between.sql", Price)
@@ -85,22 +87,33 @@ class PriceRepo(Repo):
         Raises:
             Conflict: A bar came before in the same call with other values; ``row`` is its number,
                 from 1. Nothing is stored.
-            InexactValue: A row is no `Price`; ``row`` is its number. Nothing is stored.
+            InexactValue: A row is no `Price`, or the database changed a value (a column's scale, a
+                trigger); ``row`` is its number, ``field`` its field. Nothing is stored.
         """
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)
-            given = await copy_models(connection, "staged_prices", Price, prices)
+            rules = await may_alter(connection, "prices", "staged_prices")
+            given = await copy_models(connection, "staged_prices", Price, prices, rules)
             merged = await self._merge.one(connection, timeout=BULK_TIMEOUT)
-            if merged.inserted + merged.updated < given:
+            if merged.inserted + merged.updated < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
                 if refused:
                     raise _conflict(refused)
+            if rules:
+                await self._kept(connection)
             await self._unstage.run(connection)
             return Ingest(
                 inserted=merged.inserted,
                 updated=merged.updated,
                 existing=given - merged.inserted - merged.updated,
             )
+
+    async def _kept(self, connection: Connection) -> None:
+        """Raise unless every bar is stored as it was staged."""
+        for n, staged in await self._altered.all(connection, 1, timeout=BULK_TIMEOUT):
+            assert isinstance(n, int)  # noqa: S101 - the number of the row
+            stored = await self._get.find(connection, staged.symbol, staged.interval, staged.start)
+            raise changed(n, staged, stored)
 
     async def get(self, symbol: str, interval: timedelta, start: datetime) -> Price:
         """Return the bar of that key.

@@ -12,16 +12,16 @@ import attrs
 
 from quantdb import exact
 from quantdb.database import Connection
-from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound
+from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound, QuantDBError
 from quantdb.exact import on_grid
-from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, copy_models
+from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, changed, copy_models, may_alter
 from quantdb.models import Ingest, Page, Position, Price, Trade
 from quantdb.outcomes import is_overflow
 from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope, call, refusable
+from quantdb.scopes import bulk_scope, call, refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["TradeRepo"]
@@ -101,8 +101,10 @@ class TradeRepo(Repo):
     _page = Query(_SQL / "page.sql", Trade)
     _positions = Query(_SQL / "positions.sql", _summed)
     _stage = Query(_SQL / "stage.sql")
+    _staged = Query(_SQL / "staged.sql", Trade)
     _stored = Query(_SQL / "stored.sql", Trade)
     _symbols = Query(_SQL / "symbols.sql", str)
+    _taken = Query(_SQL / "taken.sql", bool)
     _unstage = Query(_SQL / "unstage.sql")
     _vwap = Query(_SQL / "vwap.sql", _Average)
 
@@ -142,18 +144,20 @@ class TradeRepo(Repo):
         Raises:
             Conflict: A trade is not the one that has its id or its venue key already, or that came
                 before it; ``row`` is its number, from 1. Nothing is stored.
-            InexactValue: A row is no `Trade`, or its ``user_id`` is of no user; ``row`` is its
-                number. Nothing is stored.
+            InexactValue: A row is no `Trade`, its ``user_id`` is of no user, or a value was changed
+                by the database (a column's scale, a trigger); ``row`` is its number, ``field``
+                its field. Nothing is stored.
             Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
         async with bulk_scope(self.db) as connection:
             await self._stage.run(connection)
-            given = await copy_models(connection, "staged_trades", Trade, trades)
+            rules = await may_alter(connection, "trades", "staged_trades")
+            given = await copy_models(connection, "staged_trades", Trade, trades, rules)
             inserted = await self._merged(connection)
-            if inserted < given:
+            if inserted < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
                 if refused:
-                    raise _conflict(refused)
+                    raise await self._refusal(connection, refused, alters=bool(rules))
             await self._unstage.run(connection)
             return Ingest(inserted=inserted, existing=given - inserted)
 
@@ -169,6 +173,19 @@ class TradeRepo(Repo):
             if not orphans:
                 raise
             raise _orphaned(orphans) from error
+
+    async def _refusal(
+        self, connection: Connection, refused: list[_Refused], *, alters: bool
+    ) -> QuantDBError:
+        """Return why the first of *refused* is not stored as it was staged."""
+        first = refused[0]
+        if alters:
+            stored = await self._get.find(connection, first.id)
+            await taken_back(connection)
+            if not await self._taken.one(connection, first.n, timeout=BULK_TIMEOUT):
+                staged = await self._staged.one(connection, first.n, timeout=BULK_TIMEOUT)
+                return changed(first.n, staged, stored)
+        return _conflict(refused)
 
     async def get(self, id: UUID) -> Trade:  # noqa: A002 - the field's name
         """Return the trade with that id.

@@ -1,6 +1,7 @@
 -- name: conflicts :many
 -- The first $1 staged bars, by n, that have the key of an earlier one, first_n, but other values.
 -- $1 limit
+-- after: stage
 SELECT s.n, s.symbol, s.interval, s.start, s.first_n
 FROM (
     SELECT

@@ -3,6 +3,7 @@
 -- that is stored already stays as it is; of those staged under one key, the first by n counts.
 -- In order of the key, so that two merges cannot deadlock.
 -- index: prices_pkey
+-- after: stage
 WITH merged AS (
     INSERT INTO prices AS p (symbol, interval, start, open, high, low, close, volume)
     SELECT DISTINCT ON (symbol, interval, start)

@@ -4,6 +4,7 @@
 -- trade; NULL when it is not to be seen (deleted meanwhile).
 -- $1 limit
 -- All are joined at once, by id; only those $1 are looked up by trades_venue_key.
+-- after: stage
 SELECT
     d.n,
     d.id,

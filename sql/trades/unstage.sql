@@ -1,3 +1,4 @@
 -- name: unstage :exec
 -- Drops what stage made.
+-- after: stage
 DROP TABLE staged_trades;

@@ -1,6 +1,7 @@
 -- name: describe :many
 -- What the types $1 are made of, and what those are made of in turn: a domain of its base (part), an array or a
--- range of its element (part), a composite of its attributes, an enum of its labels.
+-- range of its element (part), a composite of its attributes, an enum of its labels. A modifier, that of a domain or
+-- of an attribute, is the (10,2) of numeric(10,2) in PostgreSQL's own form; -1 for none.
 -- kind is pg_type.typtype, but 'a' for an array.
 -- $1 oids
 WITH RECURSIVE wanted AS (
@@ -51,7 +52,14 @@ SELECT
         FROM pg_catalog.pg_attribute AS a
         WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
         ORDER BY a.attnum
-    ) AS attribute_types
+    ) AS attribute_types,
+    t.typtypmod AS modifier,
+    ARRAY(
+        SELECT a.atttypmod
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attnum
+    ) AS attribute_modifiers
 FROM wanted
 INNER JOIN pg_catalog.pg_type AS t ON t.oid = wanted.oid
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

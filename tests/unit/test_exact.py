@@ -25,9 +25,10 @@ from strategies import (
     zones,
 )
 
-from quantdb import InexactValue, exact
+from quantdb import InexactValue, exact, rarer
 from quantdb.containers import array_of, nullable
-from quantdb.exact import Refused, Rule, same
+from quantdb.exact import Refused, Rule
+from quantdb.sameness import same
 
 NOON: Final = datetime(2024, 7, 1, 12, tzinfo=UTC)
 KEY: Final = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -38,7 +39,7 @@ def rule_for(kind: str) -> Rule:
     """The rule of a type, or of an array of it (``"int4[]"``)."""
     if kind.endswith("[]"):
         return array_of(rule_for(kind[:-2]))
-    rule = exact.scalar_rule(kind)
+    rule = rarer.rule_of(kind)
     assert rule is not None
     return rule
 
@@ -160,7 +161,7 @@ ADMITTED: Final[dict[str, set[str]]] = {
     "float8": {"0", "1", "-1", "2**15", "2**31", "2**63", "IntEnum"}
     | {"0.5", "1.0", "0.1", "1e39", "inf", "-inf", "nan"},
     "text": {"text", "empty text", "str subclass", "StrEnum", "uuid text"},
-    "bytea": {"bytes", "bytearray"},
+    "bytea": {"bytes", "bytearray", "memoryview"},
     "timestamptz": {"aware datetime", "aware datetime elsewhere", "datetime subclass"},
     "timestamp": {"naive datetime", "naive datetime subclass"},
     "date": {"date", "date subclass"},
@@ -197,7 +198,8 @@ def test_what_is_sent_is_of_a_plain_type(kind: str, value: str) -> None:
     sent = rule_for(kind)(ZOO[value])
 
     # The driver reads every uuid as a subclass of its own; that may go back as it is.
-    assert isinstance(sent, UUID) or type(sent) in PLAIN
+    # Text for char(n) remembers that it is, so that blanks at its end do not count.
+    assert isinstance(sent, UUID | exact.Padded) or type(sent) in PLAIN
 
 
 @pytest.mark.parametrize("kind", [*ADMITTED, "text[]", "int4[]"])
@@ -210,7 +212,7 @@ def test_null_is_null_where_it_may_stand(kind: str) -> None:
 
 @pytest.mark.parametrize("value", ZOO)
 def test_a_type_without_a_rule_is_left_to_the_driver(value: str) -> None:
-    assert exact.scalar_rule("inet") is None
+    assert rarer.rule_of("pg_snapshot") is None
     assert exact.anything(ZOO[value]) is ZOO[value]
 
 
@@ -292,7 +294,7 @@ def test_an_integer_fits_or_is_refused(kind: str, bits: int) -> None:
 
     assert [low, 0, high] == [rule(low), rule(0), rule(high)]
     for beyond in (low - 1, high + 1, 10**5000):
-        with pytest.raises(Refused, match=f"{bits} bits"):
+        with pytest.raises(Refused, match=rf"is out of range \({low} to {high}\)"):
             rule(beyond)
 
 

@@ -1,0 +1,52 @@
+"""Whether what is stored is what was sent."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from quantdb.containers import Composite, is_mapping
+from quantdb.exact import Padded, is_items
+
+__all__ = ["same"]
+
+
+def same(sent: object, stored: object) -> bool:
+    """Tell whether *stored* is the value that was *sent*.
+
+    Decimals are compared as numbers, instants in UTC (``==`` across zones is always False inside
+    a fold or gap of daylight saving time, PEP 495), a float that is NaN is the same as NaN, a tuple
+    is the same as a list or a record of its items, and in a column ``char(n)`` blanks at the end
+    mean nothing.
+    """
+    if isinstance(sent, datetime) and isinstance(stored, datetime):
+        if sent.tzinfo is None or stored.tzinfo is None:
+            return sent.tzinfo is stored.tzinfo and sent == stored
+        return sent.astimezone(UTC) == stored.astimezone(UTC)
+    if is_items(sent):
+        parts = _parts(stored)
+        return parts is not None and len(sent) == len(parts) and all(map(same, sent, parts))
+    if is_mapping(sent) and is_mapping(stored):
+        return _same_entries(sent, stored)
+    if isinstance(sent, Padded) and isinstance(stored, str):
+        return sent.rstrip(" ") == stored.rstrip(" ")
+    if isinstance(sent, bool) is not isinstance(stored, bool):
+        return False
+    if sent == stored:
+        return True
+    return (
+        isinstance(sent, float)
+        and isinstance(stored, float)
+        and math.isnan(sent)
+        and math.isnan(stored)
+    )
+
+
+def _parts(value: object) -> Sequence[object] | None:
+    if is_items(value):
+        return value
+    # A record of the driver, which a composite comes back as.
+    return tuple(value) if isinstance(value, Composite) and not is_mapping(value) else None
+
+
+def _same_entries(sent: Mapping[object, object], stored: Mapping[object, object]) -> bool:
+    return sent.keys() == stored.keys() and all(same(sent[key], stored[key]) for key in sent)

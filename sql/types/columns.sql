@@ -1,0 +1,16 @@
+-- name: columns :many
+-- The columns $2 of the table or view $1, in that order, or all that can be written, in the table's; their types and
+-- modifiers.
+-- $1 table_name, $2 names
+SELECT
+    a.attname::text AS name,
+    a.atttypid AS type_oid,
+    a.atttypmod AS modifier
+FROM pg_catalog.pg_attribute AS a
+LEFT JOIN unnest($2::text[]) WITH ORDINALITY AS w (name, place) ON w.name = a.attname::text
+WHERE
+    a.attrelid = $1::text::regclass
+    AND a.attnum > 0
+    AND NOT a.attisdropped
+    AND CASE WHEN $2::text[] IS NULL THEN a.attgenerated = '' ELSE w.place IS NOT NULL END
+ORDER BY w.place, a.attnum;
