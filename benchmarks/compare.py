@@ -8,21 +8,16 @@ time over that of the idiom of asyncpg's own documentation: acquire, ``transacti
 """
 
 import asyncio
-import statistics
-import sys
-import time
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import uuid4
 
 import asyncpg
 import attrs
+from sidebyside import medians, server, show
 
 import quantdb
 from quantdb import PoolConfig, Trade, TradeRepo
-from quantdb.embedded import EmbeddedPostgres
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=365)
@@ -36,8 +31,6 @@ INSERT = (
     f"VALUES ({', '.join(f'${n}' for n in range(1, len(COLUMNS) + 1))}) "
     f"ON CONFLICT DO NOTHING RETURNING {', '.join(COLUMNS)}"
 )
-
-Contender = Callable[[], Awaitable[object]]
 
 
 def tape(symbol: str, rows: int) -> list[Trade]:
@@ -85,28 +78,6 @@ class ByHand:
                 records=[attrs.astuple(trade, recurse=False) for trade in trades],
             )
             return len(trades)
-
-
-async def medians(contenders: dict[str, Contender], rounds: int, calls: int) -> dict[str, float]:
-    """Time each contender in turn, round by round, and return the median seconds of a call."""
-    taken: dict[str, list[float]] = {name: [] for name in contenders}
-    for call in contenders.values():
-        await call()
-    for _ in range(rounds):
-        for name, call in contenders.items():
-            began = time.perf_counter()
-            for _ in range(calls):
-                await call()
-            taken[name].append((time.perf_counter() - began) / calls)
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-
-def show(title: str, result: dict[str, float]) -> None:
-    base = result["by hand"]
-    ratios = "   ".join(
-        f"{name} {seconds / base:.2f}" for name, seconds in result.items() if name != "by hand"
-    )
-    print(f"{title:<28}{ratios}")
 
 
 async def measure(dsn: str) -> None:
@@ -183,15 +154,6 @@ async def measure(dsn: str) -> None:
                 1,
             ),
         )
-
-
-@contextmanager
-def server() -> Generator[str]:
-    if len(sys.argv) > 1:
-        yield sys.argv[1]
-        return
-    with EmbeddedPostgres() as embedded:
-        yield embedded.dsn
 
 
 if __name__ == "__main__":

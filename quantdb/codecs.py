@@ -5,7 +5,7 @@ faster than the driver reads their binary form. The driver has no text form for 
 ranges, though; a connection that meets one goes over to the *portable* set, in which everything
 travels in binary form, slower and just as exact. Either raises for what Python cannot
 hold (infinite times, years before 1 and after 9999, intervals of months), instead of inventing a
-value.
+value. What comes here to be sent has passed the strict boundary.
 """
 
 import struct
@@ -69,11 +69,6 @@ def _unreadable(kind: str, value: object) -> InexactValue:
 # numeric
 
 
-def encode_numeric(value: object) -> str:
-    """Return a number as text."""
-    return str(exact.numeric(value))
-
-
 _POSITIVE, _NEGATIVE, _NAN, _PLUS_INFINITY, _MINUS_INFINITY = 0, 0x4000, 0xC000, 0xD000, 0xF000
 _SPECIAL: Final = {
     _NAN: Decimal("NaN"),
@@ -127,10 +122,6 @@ def numeric_from_binary(data: bytes) -> Decimal:
 # times
 
 
-def _encode_instant(value: object) -> str:
-    return exact.instant(value).isoformat()
-
-
 def _decode_instant(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
@@ -139,19 +130,11 @@ def _decode_instant(text: str) -> datetime:
     return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
-def _encode_naive(value: object) -> str:
-    return exact.naive_datetime(value).isoformat()
-
-
 def _decode_naive(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         raise _unreadable("timestamp", text) from None
-
-
-def _encode_date(value: object) -> str:
-    return exact.calendar_date(value).isoformat()
 
 
 def _decode_date(text: str) -> date:
@@ -281,10 +264,10 @@ _IN_BOTH: Final = (
 )
 
 TEXT: Final = (
-    Codec("numeric", encode_numeric, Decimal),
-    Codec("timestamptz", _encode_instant, _decode_instant),
-    Codec("timestamp", _encode_naive, _decode_naive),
-    Codec("date", _encode_date, _decode_date),
+    Codec("numeric", Decimal.__str__, Decimal),
+    Codec("timestamptz", datetime.isoformat, _decode_instant),
+    Codec("timestamp", datetime.isoformat, _decode_naive),
+    Codec("date", date.isoformat, _decode_date),
     Codec("json", _encode_json, parsed),
     Codec("jsonb", _encode_json, parsed),
     *_IN_BOTH,

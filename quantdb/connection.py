@@ -73,6 +73,16 @@ class PooledConnection(asyncpg.Connection):
         """Return the connection, also when asked through the wrapper that a borrower holds."""
         return self
 
+    def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
+        """Return what is sent for the arguments, or None if the server has to be asked first."""
+        rules = self._rules.get(query)
+        if rules is None or len(rules) != len(args):
+            return None
+        try:
+            return [rule(value) for rule, value in zip(rules, args, strict=True)]
+        except exact.Refused:
+            return None
+
     async def admitted(
         self, query: str, args: Sequence[object], names: Sequence[str] = ()
     ) -> Sequence[object]:
@@ -107,8 +117,9 @@ class PooledConnection(asyncpg.Connection):
         """
         sent: list[Sequence[object]] = []
         for number, row in enumerate(rows, 1):
+            at_once = self.admitted_at_once(query, row)
             try:
-                sent.append(await self.admitted(query, row))
+                sent.append(await self.admitted(query, row) if at_once is None else at_once)
             except InexactValue as error:
                 raise of_row(error, number) from None
         return sent
@@ -118,7 +129,11 @@ class PooledConnection(asyncpg.Connection):
     ) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
         run = super().fetch
-        return await self.portably(lambda: run(query, *args, timeout=timeout))
+        try:
+            return await run(query, *args, timeout=timeout)
+        except asyncpg.UnsupportedClientFeatureError as error:
+            await self._go_portable_after(error)
+            return await run(query, *args, timeout=timeout)
 
     async def execute_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -145,10 +160,8 @@ class PooledConnection(asyncpg.Connection):
         """
         try:
             return await call()
-        except asyncpg.UnsupportedClientFeatureError:
-            if self._portable:
-                raise
-            await self._go_portable()
+        except asyncpg.UnsupportedClientFeatureError as error:
+            await self._go_portable_after(error)
             return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
@@ -209,6 +222,11 @@ class PooledConnection(asyncpg.Connection):
 
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
+
+    async def _go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
+        if self._portable:
+            raise error
+        await self._go_portable()
 
     async def _go_portable(self) -> None:
         if not self._portable:
@@ -343,14 +361,21 @@ class CheckedCursor:
 
 def _behind_the_boundary(name: str) -> None:
     plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+    is_script = name == "execute"
 
     async def method(
         self: PooledConnection, query: str, *args: object, **options: object
     ) -> object:
-        # Without arguments, execute takes a script of several statements.
-        sent = await self.admitted(query, args) if args or name != "execute" else args
-        result = await self.portably(lambda: plain(self, query, *sent, **options))
-        if result == "ROLLBACK" and _COMMIT.match(query):
+        sent = self.admitted_at_once(query, args)
+        if sent is None:
+            # Without arguments, execute takes a script of several statements.
+            sent = await self.admitted(query, args) if args or not is_script else args
+        try:
+            result = await plain(self, query, *sent, **options)
+        except asyncpg.UnsupportedClientFeatureError as error:
+            await self._go_portable_after(error)
+            result = await plain(self, query, *sent, **options)
+        if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result
 

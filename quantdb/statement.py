@@ -38,8 +38,10 @@ class Statement:
         names: Sequence[str] = (),
     ) -> tuple[Sequence[object], Sequence[Row]]:
         """Return what was sent for the arguments, and the rows."""
-        sent = await self._admitted(connection, args, names)
         ours = pooled(connection)
+        sent = ours.admitted_at_once(self.file.text, args) if ours is not None else None
+        if sent is None:
+            sent = await self._admitted(connection, args, names)
         try:
             if ours is not None:
                 return sent, await ours.fetch_admitted(self.file.text, sent, timeout)
