@@ -1,4 +1,4 @@
-"""PostgreSQL's lexer, as far as telling statements apart needs it."""
+"""PostgreSQL's lexer, as far as telling statements apart, and their parts, needs it."""
 
 import re
 from collections.abc import Iterator
@@ -17,6 +17,11 @@ _BODY: Final = ["create", "begin", "atomic"]
 # on a further line, of the same kind.
 _LETTER: Final = r"[A-Za-z_\x80-\U0010ffff]"
 _FURTHER: Final = r"[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*"
+# An operator ends where a comment begins. It ends in + or - only if it holds a character that no
+# operator of the SQL standard has, so that "a*-1" is a product.
+_SIGN: Final = r"(?!--|/\*)[-+*/<>=]"
+_ODD: Final = r"(?!--|/\*)[-+*/<>=~!@\#%^&|`?]"
+_OPERATOR: Final = rf"(?:{_SIGN})*[~!@\#%^&|`?](?:{_ODD})*|(?:{_SIGN})*(?!--|/\*)[*/<>=]|[-+]|::|:="
 # What may hide a semicolon or a parameter: comments, quoted text and names, dollar quotes.
 # Block comments nest, so they are opened here and closed by hand.
 _TOKEN: Final = re.compile(
@@ -31,6 +36,8 @@ _TOKEN: Final = re.compile(
     | (?P<parameter>\$[0-9]+)
     | (?P<semicolon>;)
     | (?P<word>{_LETTER}(?:{_LETTER}|[0-9$])*)
+    | (?P<number>(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?)
+    | (?P<operator>{_OPERATOR})
     | (?P<other>[^ \t\n\r\f\v])
     """,
     re.VERBOSE | re.DOTALL,
@@ -50,13 +57,27 @@ class Token:
         """The key word or name that it is, in lower case; empty if it is none."""
         return self.text.lower() if self.kind == "word" else ""
 
+    @property
+    def identifier(self) -> str:
+        """The name that it is, as the catalogue has it, quoted or not; empty if it is none."""
+        return self.text[1:-1].replace('""', '"') if self.kind == "name" else self.word
+
+    @property
+    def end(self) -> int:
+        """Where it ends: the character after it."""
+        return self.at + len(self.text)
+
     def line_in(self, text: str) -> int:
         """Return the line of *text*, from 1, on which it stands."""
         return text.count("\n", 0, self.at) + 1
 
 
 def statements(path: str, text: str) -> Iterator[list[Token]]:
-    """Give the tokens of each statement; a semicolon in a function's body ends none."""
+    """Give the tokens of each statement; a semicolon in a function's body ends none.
+
+    Raises:
+        ConfigError: A quoted text or a comment is never closed; it names *path* and the line.
+    """
     statement: list[Token] = []
     depth = 0
     for token in _tokens(path, text):
@@ -81,28 +102,33 @@ def _tokens(path: str, text: str) -> Iterator[Token]:
     while match := _TOKEN.search(text, at):
         at, kind = match.end(), match.lastgroup
         if kind == "unclosed":
-            raise ConfigError(f"{path}: the text opened by {match[0]} is never closed")
+            raise _never_closed(path, text, match, "the text opened by ")
         if kind == "block":
-            at = _end_of_block(path, text, at)
+            at = _end_of_block(path, text, match)
         elif kind == "dollar":
             at = _end_of_dollar_quote(path, text, match)
         if kind not in {"line", "block"}:
-            yield Token(kind, match[0], match.start())
+            yield Token(kind, text[match.start() : at], match.start())
+
+
+def _never_closed(path: str, text: str, opening: re.Match[str], what: str) -> ConfigError:
+    line = text.count("\n", 0, opening.start()) + 1
+    return ConfigError(f"{path}:{line}: {what}{opening[0]} is never closed")
 
 
 def _end_of_dollar_quote(path: str, text: str, opening: re.Match[str]) -> int:
     end = text.find(opening[0], opening.end())
     if end < 0:
-        raise ConfigError(f"{path}: the text opened by {opening[0]} is never closed")
+        raise _never_closed(path, text, opening, "the text opened by ")
     return end + len(opening[0])
 
 
-def _end_of_block(path: str, text: str, at: int) -> int:
-    depth = 1
+def _end_of_block(path: str, text: str, opening: re.Match[str]) -> int:
+    depth, at = 1, opening.end()
     while depth:
         opened, closed = text.find("/*", at), text.find("*/", at)
         if closed < 0:
-            raise ConfigError(f"{path}: a comment /* is never closed")
+            raise _never_closed(path, text, opening, "a comment ")
         if 0 <= opened < closed:
             depth, at = depth + 1, opened + 2
         else:

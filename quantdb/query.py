@@ -40,11 +40,15 @@ class Query(Generic[R]):
             statement that returns no rows.
         root: The folder that the file must not leave; by default its own.
 
+    Attributes:
+        file: The statement.
+        row: The row type that was given.
+
     Raises:
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_statement", "file")
+    __slots__ = ("_build", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -72,6 +76,7 @@ class Query(Generic[R]):
         root: Path | Traversable | None = None,
     ) -> None:
         self.file: Final = sqlfile.read(file, root)
+        self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
         self._statement: Final = Statement(self.file)
 

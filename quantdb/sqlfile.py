@@ -1,7 +1,10 @@
 """One file, one statement: read a SQL file as it stands, or say what is wrong with it."""
 
 import re
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final, Literal, get_args
@@ -11,7 +14,14 @@ import attrs
 from quantdb.errors import ConfigError
 from quantdb.lexer import Token, statements
 
-__all__ = ["Cardinality", "SqlFile", "first_words", "read", "sql_folder"]
+__all__ = [
+    "Cardinality",
+    "SqlFile",
+    "first_words",
+    "mistakes_deferred",
+    "read",
+    "sql_folder",
+]
 
 Cardinality = Literal["one", "many", "exec", "execrows"]
 
@@ -22,7 +32,9 @@ _WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
 _COMMENT: Final = re.compile(r"^-- (.*)$", re.MULTILINE)
 _NAME: Final = re.compile(r"\$(\d+) ([A-Za-z_]\w*)")
-_INDEX: Final = re.compile(r"^-- index: (\w+)\s*$", re.MULTILINE)
+# What the comment says of the statement, a word or several behind a key: ``-- index: trades_pkey``.
+_SAID: Final = re.compile(r"^-- (after|allow|index|not null|nullable): (.*)$", re.MULTILINE)
+_DEFERRED: Final = ContextVar("quantdb_mistakes_deferred", default=False)
 
 
 @attrs.frozen
@@ -33,29 +45,67 @@ class SqlFile:
         path: Where it was read, for messages.
         name: Its name: that of the file, and of the verb.
         cardinality: What it promises to return.
-        text: The file as it stands; this is what is sent.
         parameters: How many ``$n`` it takes.
         names: What its comment calls them (``-- $1 symbol, $2 start``); empty unless it names all.
         line: The line, from 1, on which the statement begins.
-        indexes: The indexes that it promises to rely on.
+        indexes: The indexes that it promises to rely on (``-- index: trades_pkey``).
+        after: Statements of its folder that must have run before it (``-- after: stage``).
+        nullable: Columns that it says can be NULL (``-- nullable: email``).
+        not_null: Columns that it says are never NULL (``-- not null: total, mean``).
+        allows: Hazards that it says are meant (``-- allow: select-star``).
         writes: Whether it may change rows, or lock them.
         lingers: Whether it may leave something behind in the session, such as a setting.
+        mistake: Why it cannot be run, if it was read while mistakes were deferred; then nothing
+            else of it is known but its path and its name.
     """
 
     path: str
     name: str
     cardinality: Cardinality
-    text: str = attrs.field(repr=False)
+    _text: str = attrs.field(alias="text", repr=False)
     parameters: int
     names: tuple[str, ...]
     line: int
     indexes: tuple[str, ...]
+    after: tuple[str, ...]
+    nullable: tuple[str, ...]
+    not_null: tuple[str, ...]
+    allows: tuple[str, ...]
     writes: bool
     lingers: bool
+    mistake: str = ""
+
+    @property
+    def text(self) -> str:
+        """The file as it stands; this is what is sent.
+
+        Raises:
+            ConfigError: The file has a `mistake`.
+        """
+        self.must_be_right()
+        return self._text
+
+    def must_be_right(self) -> None:
+        """Raise the ConfigError that was deferred when the file was read, if one was."""
+        if self.mistake:
+            raise ConfigError(self.mistake)
 
     def line_of(self, position: int) -> int:
         """Return the line, from 1, of a character position, from 1."""
         return self.text.count("\n", 0, position - 1) + 1
+
+
+@contextmanager
+def mistakes_deferred() -> Generator[None, None, None]:
+    """Have `read` return a file with a mistake all the same; whoever runs it gets the ConfigError.
+
+    For `quantdb check`, which finds every mistake and not only the one at which an import stops.
+    """
+    token = _DEFERRED.set(True)
+    try:
+        yield
+    finally:
+        _DEFERRED.reset(token)
 
 
 def sql_folder() -> Path:
@@ -83,6 +133,19 @@ def read(file: Path | Traversable, root: Path | Traversable | None = None) -> Sq
             lies outside *root*, has no right header, holds no statement or several, or numbers its
             parameters with a gap.
     """
+    try:
+        return _parse(str(file), _stem(file), _text(file, root))
+    except ConfigError as error:
+        if not _DEFERRED.get():
+            raise
+        return _mistaken(str(file), _stem(file), str(error))
+
+
+def _stem(file: Path | Traversable) -> str:
+    return file.name.removesuffix(".sql")
+
+
+def _text(file: Path | Traversable, root: Path | Traversable | None) -> str:
     if isinstance(file, Path):
         _keep_inside(file, root)
     try:
@@ -101,7 +164,27 @@ def read(file: Path | Traversable, root: Path | Traversable | None = None) -> Sq
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         raise ConfigError(f"{file}:{line}: holds a NUL, which PostgreSQL cannot read")
-    return _parse(str(file), file.name.removesuffix(".sql"), text)
+    return text
+
+
+def _mistaken(path: str, stem: str, mistake: str) -> SqlFile:
+    return SqlFile(
+        path=path,
+        name=stem,
+        cardinality="exec",
+        text="",
+        parameters=0,
+        names=(),
+        line=1,
+        indexes=(),
+        after=(),
+        nullable=(),
+        not_null=(),
+        allows=(),
+        writes=True,
+        lingers=True,
+        mistake=mistake,
+    )
 
 
 def _keep_inside(file: Path, root: Path | Traversable | None) -> None:
@@ -138,7 +221,11 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
     parameters = {int(token.text[1:]) for token in tokens if token.kind == "parameter"}
     if parameters != set(range(1, len(parameters) + 1)):
         given = ", ".join(f"${number}" for number in sorted(parameters))
-        raise ConfigError(f"{path}: parameters must be $1 … $n without a gap; there are {given}")
+        line = _beyond_the_gap(tokens, parameters).line_in(text)
+        raise ConfigError(
+            f"{path}:{line}: parameters must be $1 … $n without a gap; there are {given}"
+        )
+    said = _said(text)
     return SqlFile(
         path=path,
         name=stem,
@@ -147,9 +234,22 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
         parameters=len(parameters),
         names=_names(text, len(parameters)),
         line=tokens[0].line_in(text),
-        indexes=tuple(_INDEX.findall(text)),
+        indexes=said["index"],
+        after=said["after"],
+        nullable=said["nullable"],
+        not_null=said["not null"],
+        allows=said["allow"],
         writes=any(token.word in _WRITING for token in tokens),
         lingers=_lingers(tokens),
+    )
+
+
+def _beyond_the_gap(tokens: list[Token], parameters: set[int]) -> Token:
+    """Return the first token of the lowest parameter that has no place in $1 … $n."""
+    ordered = sorted(parameters)
+    lowest = next(number for place, number in enumerate(ordered, 1) if number != place)
+    return next(
+        token for token in tokens if token.kind == "parameter" and int(token.text[1:]) == lowest
     )
 
 
@@ -167,6 +267,13 @@ def _names(text: str, parameters: int) -> tuple[str, ...]:
     return names if len(names) == parameters else ()
 
 
+def _said(text: str) -> defaultdict[str, tuple[str, ...]]:
+    said: defaultdict[str, tuple[str, ...]] = defaultdict(tuple)
+    for key, words in _SAID.findall(text):
+        said[key] += tuple(words.replace(",", " ").split())
+    return said
+
+
 def _one_statement(path: str, text: str) -> list[Token]:
     """Return the tokens of the only statement in *text*."""
     only: list[Token] = []
@@ -176,7 +283,7 @@ def _one_statement(path: str, text: str) -> list[Token]:
             raise ConfigError(f"{path}:{line}: a second statement; a file holds one")
         only = statement
     if not only:
-        raise ConfigError(f"{path}: holds no statement")
+        raise ConfigError(f"{path}:1: holds no statement")
     return only
 
 

@@ -6,7 +6,10 @@ that it can say when they are missing.
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
+
+from quantdb.sqlfile import mistakes_deferred
 
 __all__ = ["main"]
 
@@ -29,10 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 for success, 1 for a failure, 2 for wrong usage, 130 when interrupted.
     """
+    given = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        from quantdb.cli.app import run  # noqa: PLC0415 - its libraries may be missing
+        # The commands have statements of their own, in which a mistake is for `check` to find.
+        with mistakes_deferred() if given[:1] == ["check"] else nullcontext():
+            from quantdb.cli.app import run  # noqa: PLC0415 - its libraries may be missing
 
-        return run(sys.argv[1:] if arguments is None else list(arguments))
+        return run(given)
     except ImportError as error:
         # A command that is imported when it is called has what is missing as its cause.
         missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from strategies import decimals, instants
 
 from quantdb.cli import cells
-from quantdb.exact import Refused, same
+from quantdb.exact import Refused
+from quantdb.sameness import same
 
 read_instant = cells.instant()
 SPANS = st.timedeltas(timedelta(microseconds=1), timedelta(days=4_000_000))
