@@ -127,21 +127,21 @@ def numeric(value: object) -> Decimal:
     return value
 
 
-def whole_within(low: int, high: int) -> Rule:
-    """Return the rule of the integers from *low* to *high*."""
+def whole_within(low: int, high: int, bits: str = "") -> Rule:
+    """Return the rule of the integers from *low* to *high*; *bits* says how many that takes."""
 
     def rule(value: object) -> int:
         if not isinstance(value, int) or isinstance(value, bool):
             raise Refused("must be an int, never a bool, a Decimal or a float")
         if not low <= value <= high:
-            raise Refused(f"is out of range ({low} to {high})")
+            raise Refused(f"is out of range{bits} ({low} to {high})")
         return int(value)
 
     return rule
 
 
 def _integer(bits: int) -> Rule:
-    return whole_within(-(1 << bits - 1), (1 << bits - 1) - 1)
+    return whole_within(-(1 << bits - 1), (1 << bits - 1) - 1, f" for {bits} bits")
 
 
 def boolean(value: object) -> bool:
@@ -318,7 +318,7 @@ def anything(value: object) -> object:
     return value
 
 
-_unsigned: Final = whole_within(0, (1 << 32) - 1)
+_unsigned: Final = whole_within(0, (1 << 32) - 1, " for 32 bits without a sign")
 integer: Final = _integer(64)
 
 _RULES: Final[Mapping[str, Rule]] = {

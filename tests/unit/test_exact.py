@@ -294,7 +294,7 @@ def test_an_integer_fits_or_is_refused(kind: str, bits: int) -> None:
 
     assert [low, 0, high] == [rule(low), rule(0), rule(high)]
     for beyond in (low - 1, high + 1, 10**5000):
-        with pytest.raises(Refused, match=rf"is out of range \({low} to {high}\)"):
+        with pytest.raises(Refused, match=f"{bits} bits"):
             rule(beyond)
 
 
