@@ -1,7 +1,7 @@
 """The rules of the types that a statement's parameters have, down to what they are made of."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Protocol
 
 import attrs
@@ -9,16 +9,18 @@ import attrs
 from quantdb import exact, rarer, sqlfile
 from quantdb.containers import (
     array_of,
-    array_of_composites,
+    array_of_lists,
+    array_of_tuples,
     composite_of,
     nullable,
     one_of,
 )
 from quantdb.database import ColumnType, Row
 from quantdb.errors import InexactValue
-from quantdb.modifiers import within
+from quantdb.modifiers import NONE, within
 from quantdb.ranges import multirange_of, range_of
 from quantdb.rows import builder
+from quantdb.targets import Target, target_of
 
 __all__ = [
     "DRIVERS_OWN",
@@ -43,6 +45,13 @@ def _no_infinity(rule: exact.Rule, *extremes: object) -> exact.Rule:
     return admit
 
 
+def _of_whole_minutes(value: object) -> time:
+    sent = exact.time_with_offset(value)
+    if (sent.utcoffset() or timedelta(0)) % timedelta(minutes=1):
+        raise exact.Refused("must have an offset of whole minutes on a plain asyncpg connection")
+    return sent
+
+
 _FIRST: Final = datetime(1, 1, 1)  # noqa: DTZ001 - of either type
 _LAST: Final = datetime(9999, 12, 31, 23, 59, 59, 999999)  # noqa: DTZ001
 
@@ -52,13 +61,19 @@ DRIVERS_OWN: Final[Mapping[tuple[str, str], exact.Rule]] = {
     ),
     ("pg_catalog", "timestamp"): _no_infinity(exact.naive_datetime, _FIRST, _LAST),
     ("pg_catalog", "date"): _no_infinity(exact.calendar_date, date.min, date.max),
+    ("pg_catalog", "timetz"): _of_whole_minutes,
 }
-"""Rules for connections with the driver's own codecs, which take the ends of time for infinity."""
+"""Rules for connections with the driver's own codecs, which take the ends of time for infinity and
+read the hours and minutes of an offset only."""
 
 # A mistake in them is said when they are wanted, so that `quantdb check` can start and find it.
 with sqlfile.mistakes_deferred():
     _DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
     _COLUMNS: Final = sqlfile.read(sqlfile.sql_folder() / "types/columns.sql")
+
+
+_FIRST_ASSIGNED: Final = 10_000
+"""PostgreSQL's FirstGenbkiObjectId: its own types have numbers below."""
 
 
 class Source(Protocol):
@@ -111,27 +126,74 @@ def of_row(error: InexactValue, row: int) -> InexactValue:
 
 async def rules_for(
     source: Source,
+    statement: str,
     types: Sequence[ColumnType],
-    own: Mapping[tuple[str, str], exact.Rule] | None = None,
+    own: Mapping[tuple[str, str], exact.Rule],
 ) -> Rules:
-    """Return the rule of each type, for parameters of it.
+    """Return the rule of each parameter of a statement: that of its type.
+
+    One that goes straight into a column is held to what the column keeps unchanged.
 
     Args:
-        source: Is asked about types that are not PostgreSQL's own simple ones.
+        source: Is asked about types that are not PostgreSQL's own simple ones, and about columns.
+        statement: The statement.
         types: The types of ``$1 … $n``.
         own: Rules that stand in for those of a (schema, name): types with a codec of the user's.
     """
-    own = own or {}
+    rules = await _rules_of(source, types, own)
+    target = target_of(statement) if rules else None
+    return rules if target is None else await _held_to_columns(source, target, types, rules, own)
+
+
+async def _rules_of(
+    source: Source, types: Sequence[ColumnType], own: Mapping[tuple[str, str], exact.Rule]
+) -> Rules:
     simple = [_simple(kind, own) for kind in types]
     unknown = [kind.oid for kind, rule in zip(types, simple, strict=True) if rule is None]
     if not unknown:
         return tuple(nullable(rule) for rule in simple if rule is not None)
-    rows = await source.fetch(_DESCRIBE.text, unknown)
-    known = {kind.oid: kind for kind in _types(rows)}
+    known = await _known(source, unknown)
     return tuple(
         nullable(_described(kind.oid, known, own) if rule is None else rule)
         for kind, rule in zip(types, simple, strict=True)
     )
+
+
+async def _held_to_columns(
+    source: Source,
+    target: Target,
+    types: Sequence[ColumnType],
+    rules: Rules,
+    own: Mapping[tuple[str, str], exact.Rule],
+) -> Rules:
+    """Return the rules of parameters, narrowed for those that go straight into a column."""
+    found = _columns(await source.fetch(_COLUMNS.text, target.table, target.columns, False))
+    wanted = [
+        (number - 1, found[place])
+        for number, place in target.places
+        if number <= len(types)
+        and place < len(found)
+        and (found[place].modifier, found[place].type_oid) != (NONE, types[number - 1].oid)
+    ]
+    if not wanted:
+        return rules
+    known = await _known(source, [column.type_oid for _place, column in wanted])
+    held: dict[int, exact.Rule] = {}
+    for place, column in wanted:
+        if _base_of(column.type_oid, known).oid == types[place].oid:
+            rule = nullable(_narrowed(column.type_oid, column.modifier, known, own))
+            held[place] = _both(held[place], rule) if place in held else rule
+    return tuple(held.get(place, rule) for place, rule in enumerate(rules))
+
+
+def _both(one: exact.Rule, other: exact.Rule) -> exact.Rule:
+    """Return the rule of a parameter that goes into two columns."""
+
+    def rule(value: object) -> object:
+        one(value)
+        return other(value)
+
+    return rule
 
 
 @attrs.frozen
@@ -169,26 +231,43 @@ async def columns_of(
         source: Is asked about the table and its types.
         table: Its name, quoted where it must be.
         names: The columns, in the order wanted; None for all that can be written, in the table's.
-        own: As of `rules_for`.
+        own: Rules that stand in for those of a (schema, name): types with a codec of the user's.
     """
-    found = _columns(await source.fetch(_COLUMNS.text, table, names))
-    rows = await source.fetch(_DESCRIBE.text, [column.type_oid for column in found])
-    known = {kind.oid: kind for kind in _types(rows)}
+    found = _columns(await source.fetch(_COLUMNS.text, table, names, True))
+    known = await _known(source, [column.type_oid for column in found])
     return [
         TableColumn(column.name, nullable(_narrowed(column.type_oid, column.modifier, known, own)))
         for column in found
     ]
 
 
+async def _known(source: Source, types: Sequence[int]) -> Mapping[int, _Type]:
+    return {kind.oid: kind for kind in _types(await source.fetch(_DESCRIBE.text, types))}
+
+
 def _simple(kind: ColumnType, own: Mapping[tuple[str, str], exact.Rule]) -> exact.Rule | None:
-    """Return the rule of a type of PostgreSQL's own, or of an array of it; None for any other."""
-    if kind.schema != "pg_catalog":
+    """Return the rule of a type of PostgreSQL's own, or of an array of it; None for any other.
+
+    The driver calls a domain by the name of its base, so only its number tells.
+    """
+    if kind.schema != "pg_catalog" or kind.oid >= _FIRST_ASSIGNED:
         return None
     name = kind.name.removesuffix("[]")
     rule = own.get(("pg_catalog", name), rarer.rule_of(name))
-    if rule is None:
-        return None
-    return array_of(rule) if kind.name.endswith("[]") else rule
+    if rule is None or not kind.name.endswith("[]"):
+        return rule
+    return _array_of(rule, name, own)
+
+
+def _array_of(
+    element: exact.Rule, type_name: str, own: Mapping[tuple[str, str], exact.Rule]
+) -> exact.Rule:
+    """Return the rule of an array of a type of PostgreSQL's own."""
+    if type_name in {"json", "jsonb"}:
+        return array_of_lists(element)
+    if ("pg_catalog", type_name) not in own:
+        element = rarer.as_element(element, type_name)
+    return array_of_tuples(element) if rarer.is_tuple(type_name) else array_of(element)
 
 
 def _described(
@@ -213,13 +292,24 @@ def _described(
         return range_of(part, _own_name(kind))
     if kind.kind == "m":
         return multirange_of(range_of(part, _own_name(kind).replace("multirange", "range")))
-    return array_of_composites(part) if _is_composite(kind.part, known) else array_of(part)
+    base = _base_of(kind.part, known)
+    if base.schema == "pg_catalog" and base.kind == "b":
+        return _array_of(part, base.name, own)
+    return _array_of_foreign(part, base.kind)
+
+
+def _array_of_foreign(element: exact.Rule, kind: str) -> exact.Rule:
+    if kind == "c":
+        return array_of_tuples(element)
+    if kind in {"a", "m"}:  # an array in an array is a domain
+        return array_of_lists(element)
+    return array_of(rarer.filled(element) if kind == "b" else element)
 
 
 def _base(kind: _Type) -> exact.Rule:
     """Return the rule of a type that is made of no others; the driver knows the foreign ones."""
     own = rarer.rule_of(kind.name) if kind.schema == "pg_catalog" else None
-    return own or exact.anything
+    return own or rarer.foreign
 
 
 def _narrowed(
@@ -231,7 +321,9 @@ def _narrowed(
     kind = known[oid]
     element = known[kind.part] if kind.kind == "a" and kind.part is not None else kind
     rule = _described(oid, known, own)
-    if element.schema != "pg_catalog" or ("pg_catalog", element.name) in own:
+    if element.schema != "pg_catalog":
+        return rule
+    if own.get(("pg_catalog", element.name)) is exact.anything:
         return rule  # with a codec of the user's, values are his
     return within(rule, element.name, modifier)
 
@@ -240,8 +332,6 @@ def _own_name(kind: _Type) -> str:
     return kind.name if kind.schema == "pg_catalog" else ""
 
 
-def _is_composite(oid: int, known: Mapping[int, _Type]) -> bool:
+def _base_of(oid: int, known: Mapping[int, _Type]) -> _Type:
     kind = known[oid]
-    if kind.kind == "d" and kind.part is not None:
-        return _is_composite(kind.part, known)
-    return kind.kind == "c"
+    return _base_of(kind.part, known) if kind.kind == "d" and kind.part is not None else kind

@@ -57,6 +57,11 @@ _INFINITE_TIMES: Final = {
     -(1 << 31): "-infinity",
 }
 """How the binary forms of instants, in microseconds, and of dates, in days, say infinity."""
+_INFINITE_INTERVALS: Final = {
+    ((1 << 31) - 1, (1 << 31) - 1, (1 << 63) - 1): "infinity",
+    (-(1 << 31), -(1 << 31), -(1 << 63)): "-infinity",
+}
+"""How PostgreSQL 17 and later say it of an interval, by its months, days and microseconds."""
 
 
 def _unreadable(kind: str, value: object) -> InexactValue:
@@ -125,9 +130,31 @@ def numeric_from_binary(data: bytes) -> Decimal:
 def _decode_instant(text: str) -> datetime:
     try:
         value = datetime.fromisoformat(text)
-    except ValueError:
+        return value if value.tzinfo is UTC else value.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return _at_an_end_of_time(text)
+
+
+_GREGORIAN_CYCLE: Final = 146_097
+"""Days of 400 years, after which the calendar repeats itself."""
+
+
+def _at_an_end_of_time(text: str) -> datetime:
+    """Return an instant of the years 1 to 9999 in UTC whose year in the session's zone is another.
+
+    It is read in a year 400 away, which is the same but for its number.
+    """
+    year, _, rest = text.partition("-")
+    if text.endswith(" BC") and year == "0001":
+        near, cycle = f"0400-{rest[:-3]}", -_GREGORIAN_CYCLE
+    elif year == "10000":
+        near, cycle = f"9600-{rest}", _GREGORIAN_CYCLE
+    else:
+        raise _unreadable("timestamptz", text)
+    try:
+        return datetime.fromisoformat(near).astimezone(UTC) + timedelta(days=cycle)
+    except (ValueError, OverflowError):
         raise _unreadable("timestamptz", text) from None
-    return value if value.tzinfo is UTC else value.astimezone(UTC)
 
 
 def _decode_naive(text: str) -> datetime:
@@ -191,6 +218,8 @@ def _interval_to_tuple(value: object) -> tuple[int, int, int]:
 
 def _interval_from_tuple(parts: tuple[int, int, int]) -> timedelta:
     months, days, microseconds = parts
+    if parts in _INFINITE_INTERVALS:
+        raise _unreadable("interval", _INFINITE_INTERVALS[parts])
     if months:
         raise _unreadable("interval", f"{months} months long, of no fixed length")
     try:

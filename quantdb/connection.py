@@ -22,7 +22,7 @@ from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
-from quantdb.outcomes import swallowed
+from quantdb.outcomes import swallowed, unreadable
 
 __all__ = ["PooledConnection", "pooled"]
 
@@ -32,6 +32,7 @@ _COMMIT: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
 )
 _STATEMENTS_KNOWN: Final = 1_000
+_ROWS_AT_ONCE: Final = 1_000
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
 
@@ -40,6 +41,7 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
+_plain_many: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "executemany")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
@@ -97,7 +99,7 @@ class PooledConnection(asyncpg.Connection):
             try:
                 return checked(rules, args, names)
             except InexactValue:
-                rules = await self._rules_of(await self._prepared_anew(query))
+                rules = await self._rules_of(query, await self._prepared_anew(query))
                 sent = checked(rules, args, names)
             # The type was altered: what the driver has prepared goes by the old one.
             await self.reload_schema_state()
@@ -132,7 +134,7 @@ class PooledConnection(asyncpg.Connection):
         try:
             return await run(query, *args, timeout=timeout)
         except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
+            await self.go_portable_after(error)
             return await run(query, *args, timeout=timeout)
 
     async def execute_admitted(
@@ -161,7 +163,7 @@ class PooledConnection(asyncpg.Connection):
         try:
             return await call()
         except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
+            await self.go_portable_after(error)
             return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
@@ -170,7 +172,7 @@ class PooledConnection(asyncpg.Connection):
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
-        return CheckedStatement(statement, await self._rules_of(statement))
+        return CheckedStatement(statement, await self._rules_of(query, statement))
 
     async def copied(
         self,
@@ -193,22 +195,43 @@ class PooledConnection(asyncpg.Connection):
         names = list(columns) if columns is not None else None
         table = ".".join(map(_quoted, filter(None, (schema_name, table_name))))
         known = await columns_of(self, table, names, self._own_rules())
+        names = names or [column.name for column in known]
         rows = _checked_rows(known, records)
         was_portable = self._portable
         await self._go_portable()
         try:
             return await _plain_copy(
-                self,
-                table_name,
-                records=rows,
-                columns=names or [column.name for column in known],
-                schema_name=schema_name,
-                **options,
+                self, table_name, records=rows, columns=names, schema_name=schema_name, **options
             )
+        except asyncpg.InternalClientError as error:
+            # Types without a binary form in the driver. It says so before it has taken a row.
+            if "no binary format encoder" not in str(error) or options.get("where"):
+                raise
+            return await self._inserted(table, names, rows, options.get("timeout"))
         finally:
             if not was_portable and not self.is_closed():
                 self._portable = False
                 await self._use(TEXT)
+
+    async def _inserted(
+        self,
+        table: str,
+        columns: Sequence[str],
+        rows: AsyncIterable[Sequence[object]],
+        timeout: object,
+    ) -> str:
+        """Insert rows, all or nothing, and return the status that COPY would."""
+        names = ", ".join(map(_quoted, columns))
+        dollars = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        statement = (  # names are quoted
+            f"INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES ({dollars})"  # noqa: S608
+        )
+        count = 0
+        async with self.transaction():
+            async for some in _batches(rows, _ROWS_AT_ONCE):
+                await _plain_many(self, statement, some, timeout=timeout)
+                count += len(some)
+        return f"COPY {count}"
 
     async def _learnt(self, query: str) -> Rules:
         """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
@@ -217,13 +240,14 @@ class PooledConnection(asyncpg.Connection):
             await self._go_portable()
         if len(self._rules) >= _STATEMENTS_KNOWN:
             self._rules.clear()
-        self._rules[query] = rules = await self._rules_of(statement)
+        self._rules[query] = rules = await self._rules_of(query, statement)
         return rules
 
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
 
-    async def _go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
+    async def go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
+        """Go over to the portable codecs, or raise *error* if they are in force."""
         if self._portable:
             raise error
         await self._go_portable()
@@ -233,8 +257,8 @@ class PooledConnection(asyncpg.Connection):
             self._portable = True
             await self._use(PORTABLE)
 
-    async def _rules_of(self, prepared: Prepared) -> Rules:
-        return await rules_for(self, prepared.get_parameters(), self._own_rules())
+    async def _rules_of(self, query: str, prepared: Prepared) -> Rules:
+        return await rules_for(self, query, prepared.get_parameters(), self._own_rules())
 
     def _own_rules(self) -> dict[tuple[str, str], exact.Rule]:
         own: dict[tuple[str, str], exact.Rule] = {
@@ -276,6 +300,19 @@ async def _checked_rows(
             yield checked(rules, record, names)
         except InexactValue as error:
             raise of_row(error, number) from None
+
+
+async def _batches(
+    rows: AsyncIterable[Sequence[object]], size: int
+) -> AsyncGenerator[list[Sequence[object]], None]:
+    batch: list[Sequence[object]] = []
+    async for row in rows:
+        batch.append(row)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
 
 def _is_anonymous(statement: Prepared) -> bool:
@@ -373,8 +410,13 @@ def _behind_the_boundary(name: str) -> None:
         try:
             result = await plain(self, query, *sent, **options)
         except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
+            await self.go_portable_after(error)
             result = await plain(self, query, *sent, **options)
+        except asyncpg.ProtocolError as error:
+            unread = unreadable(error)
+            if unread is None:
+                raise
+            raise unread from None
         if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result

@@ -71,6 +71,11 @@ class ColumnType(Protocol):
         """Its schema."""
         ...
 
+    @property
+    def kind(self) -> str:
+        """What it is: ``"scalar"``, ``"array"``, ``"composite"``, ``"range"``, ``"multirange"``."""
+        ...
+
 
 class Attribute(Protocol):
     """A column of a result."""

@@ -59,6 +59,8 @@ Rule = Callable[[object], object]
 # PostgreSQL manual, "Numeric Types": up to 131072 digits before the decimal point
 # and up to 16383 after it.
 _MAX_ADJUSTED: Final = 131_071
+_MAX_BITS: Final = 435_412
+"""Bits of an int of 131072 digits."""
 MAX_DECIMALS: Final = 16_383
 """Most digits after the decimal point that PostgreSQL's numeric has."""
 _LONGEST_SHOWN: Final = 60
@@ -81,8 +83,8 @@ def shown(value: object) -> str:
     """Return a short form of *value* for an error message."""
     try:
         form = repr(value)
-    except ValueError:  # an int of more than 4300 digits has no repr
-        form = f"a number of {type(value).__name__}"
+    except (ValueError, RecursionError):  # an int of more than 4300 digits, a list in itself
+        form = "a value too large to show"
     return f"{brief(form)} ({type(value).__name__})"
 
 
@@ -109,7 +111,11 @@ def check(rule: Rule, value: object, field: str) -> object:
 def numeric(value: object) -> Decimal:
     """Admit a finite Decimal, or an int, within the bounds of PostgreSQL's ``numeric``."""
     if type(value) is not Decimal:
-        if (isinstance(value, int) and not isinstance(value, bool)) or isinstance(value, Decimal):
+        if isinstance(value, int) and not isinstance(value, bool):
+            if value.bit_length() > _MAX_BITS:  # making a Decimal of it would take long
+                raise Refused("has more than 131072 digits before the decimal point")
+            value = Decimal(value)
+        elif isinstance(value, Decimal):
             value = Decimal(value)
         else:
             raise Refused("must be a Decimal (or an int), never a float, a bool or text")
@@ -233,8 +239,8 @@ def time_with_offset(value: object) -> time:
     """Admit a time with an offset from UTC that does not depend on the day."""
     if not isinstance(value, time) or (offset := value.utcoffset()) is None:
         raise Refused("must be a time with a fixed UTC offset")
-    if offset % timedelta(minutes=1) or abs(offset) >= timedelta(hours=16):
-        raise Refused("must have an offset of whole minutes, below 16 hours")
+    if offset % timedelta(seconds=1) or abs(offset) >= timedelta(hours=16):
+        raise Refused("must have an offset of whole seconds, below 16 hours")
     return value
 
 

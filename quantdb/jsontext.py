@@ -2,14 +2,18 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
 from quantdb.containers import is_mapping
+from quantdb.errors import InexactValue
 from quantdb.exact import Refused, is_items, numeric, text
 
 __all__ = ["dumped", "json_value", "parsed"]
+
+_DEEPEST: Final = 200
+"""Objects and lists inside each other, which Python reads and compares by recursion."""
 
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
@@ -22,7 +26,7 @@ def dumped(value: object) -> str:
     which JSON tells from an int by its point: ``Decimal("10")`` is written, and read, as ``10.0``.
     """
     parts: list[str] = []
-    _dump(value, parts.append)
+    _dump(value, parts.append, 0)
     return "".join(parts)
 
 
@@ -32,7 +36,7 @@ def json_value(value: object) -> object:
     return value
 
 
-def _dump(value: object, put: Callable[[str], None]) -> None:
+def _dump(value: object, put: Callable[[str], None], depth: int) -> None:
     if value is None:
         put("null")
     elif isinstance(value, bool):
@@ -47,13 +51,9 @@ def _dump(value: object, put: Callable[[str], None]) -> None:
         reason = "" if math.isfinite(value) else ", and must be finite"
         raise Refused(f"JSON numbers must be int or Decimal{reason}")
     elif is_mapping(value):
-        _dump_object(value, put)
+        _dump_object(value, put, depth + 1)
     elif is_items(value):
-        put("[")
-        for n, item in enumerate(value):
-            put("," if n else "")
-            _dump(item, put)
-        put("]")
+        _dump_list(value, put, depth + 1)
     else:
         raise Refused(f"JSON has no {type(value).__name__}")
 
@@ -63,7 +63,17 @@ def _fraction(value: Decimal) -> str:
     return plain if "." in plain else f"{plain}.0"
 
 
-def _dump_object(value: Mapping[object, object], put: Callable[[str], None]) -> None:
+def _dump_list(value: Sequence[object], put: Callable[[str], None], depth: int) -> None:
+    _not_too_deep(depth)
+    put("[")
+    for n, item in enumerate(value):
+        put("," if n else "")
+        _dump(item, put, depth)
+    put("]")
+
+
+def _dump_object(value: Mapping[object, object], put: Callable[[str], None], depth: int) -> None:
+    _not_too_deep(depth)
     put("{")
     for n, (key, item) in enumerate(value.items()):
         if not isinstance(key, str):
@@ -71,8 +81,13 @@ def _dump_object(value: Mapping[object, object], put: Callable[[str], None]) -> 
         put("," if n else "")
         put(_quoted(key))
         put(":")
-        _dump(item, put)
+        _dump(item, put, depth)
     put("}")
+
+
+def _not_too_deep(depth: int) -> None:
+    if depth > _DEEPEST:
+        raise Refused(f"JSON is nested more than {_DEEPEST} deep")
 
 
 def _quoted(value: str) -> str:
@@ -90,8 +105,16 @@ _LONG: Final = 4_000
 
 
 def parsed(text: str | bytes) -> object:
-    """Return what JSON text says: its fractions as Decimal, whole numbers as int."""
-    value: object = json.loads(text, parse_float=Decimal, parse_int=_whole)
+    """Return what JSON text says: its fractions as Decimal, whole numbers as int.
+
+    Raises:
+        InexactValue: It is nested deeper than Python reads.
+    """
+    try:
+        value: object = json.loads(text, parse_float=Decimal, parse_int=_whole)
+    except RecursionError:
+        said = "a json in the database is nested deeper than Python reads"
+        raise InexactValue(said, "json") from None
     return value
 
 

@@ -69,9 +69,10 @@ def _one_of(choices: tuple[object, ...]) -> exact.Rule:
 def _rule(annotation: object) -> exact.Rule:
     choices = get_args(annotation)
     if type(None) in choices:
-        inner = _RULES[next(choice for choice in choices if choice is not type(None))]
+        inner = _rule(next(choice for choice in choices if choice is not type(None)))
         return lambda value: None if value is None else inner(value)
-    return _one_of(choices) if choices else _RULES[annotation]
+    # What has no rule is for `quantdb check` to judge, which must be able to import it.
+    return _one_of(choices) if choices else _RULES.get(annotation, exact.anything)
 
 
 def _strict(_cls: type, fields: list["attrs.Attribute[object]"]) -> list["attrs.Attribute[object]"]:

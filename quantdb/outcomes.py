@@ -30,6 +30,7 @@ __all__ = [
     "is_stale_plan",
     "swallowed",
     "translated",
+    "unreadable",
 ]
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
@@ -69,6 +70,14 @@ def is_stale_plan(error: BaseException | None) -> bool:
     return isinstance(error, asyncpg.InvalidCachedStatementError)
 
 
+def unreadable(error: Exception) -> InexactValue | None:
+    """Return what a codec of ours said of an element of an array, in which the driver hides it."""
+    said = error.__context__
+    if isinstance(error, asyncpg.ProtocolError) and isinstance(said, InexactValue):
+        return InexactValue(said.message, said.field)
+    return None
+
+
 def translated(error: Exception, *, committing: bool = False) -> Exception:
     """Return what *error* means: an error of ours, or *error* itself.
 
@@ -78,6 +87,8 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
     """
     if isinstance(error, QuantDBError):
         return error
+    if (unread := unreadable(error)) is not None:
+        return unread
     if committing and isinstance(error, TimeoutError):
         return CommitUnknown("COMMIT was sent and not answered in time")
     if is_lost(error):

@@ -170,8 +170,14 @@ class Query(Generic[R]):
             if len(rows) > 1:
                 await doom(connection, f"{self.file.name}: stored several rows for one")
             stored = dict(zip(records[0].keys(), records[0], strict=True))
+            given = dict(zip(names, sent, strict=True))
+
+            async def written(name: str) -> object:
+                place = names.index(name)
+                return await self._statement.written(connection, place, given[name])
+
             try:
-                await kept_as_sent(connection, dict(zip(names, sent, strict=True)), stored)
+                await kept_as_sent(connection, given, stored, written)
             except QuantDBError as error:
                 error.add_note(f"in {self.file.path}")
                 raise

@@ -7,8 +7,9 @@ sent has that form already, so that what comes back can be compared with it.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from math import isnan
 from typing import Final, Protocol, TypeGuard
 
 import asyncpg
@@ -91,13 +92,22 @@ def _is_range(value: object) -> TypeGuard[_Range]:
     return isinstance(value, asyncpg.Range)
 
 
-def _rank(bound: object) -> int | Decimal | None:
+_Rank = int | Decimal | float
+
+
+def _rank(bound: object) -> _Rank | None:
     """Return where *bound* stands among others of its type; None if only the server knows."""
     if isinstance(bound, datetime):
         return (bound.replace(tzinfo=None) - _EPOCH) // _MICROSECOND
     if isinstance(bound, date):
         return bound.toordinal()
-    return bound if isinstance(bound, int | Decimal) else None
+    if isinstance(bound, timedelta):
+        return bound // _MICROSECOND
+    if isinstance(bound, time) and bound.tzinfo is None:
+        return (datetime.combine(_EPOCH, bound) - _EPOCH) // _MICROSECOND
+    if isinstance(bound, float) and isnan(bound):
+        return None
+    return bound if isinstance(bound, int | Decimal | float) else None
 
 
 def _is_ranked(value: _Range) -> bool:
@@ -106,11 +116,20 @@ def _is_ranked(value: _Range) -> bool:
 
 def _is_empty(value: _Range) -> bool:
     low, high = _rank(value.lower), _rank(value.upper)
-    if low is None or high is None:
-        return False
-    if low > high:
+    if low is not None and high is not None and low > high:
         raise Refused("must have its lower bound below its upper bound")
-    return low == high and not (value.lower_inc and value.upper_inc)
+    if value.lower is None or value.upper is None or (value.lower_inc and value.upper_inc):
+        return False
+    return _meet(value.lower, value.upper)
+
+
+def _meet(low: object, high: object) -> bool:
+    """Tell whether two bounds are one; for that no order need be known."""
+    if isinstance(low, float) and isinstance(high, float) and isnan(low):
+        return isnan(high)  # in PostgreSQL NaN is equal to itself
+    if isinstance(low, time) and isinstance(high, time):
+        return low == high and low.utcoffset() == high.utcoffset()
+    return low == high
 
 
 def _after(bound: object) -> object:
@@ -124,7 +143,7 @@ def _after(bound: object) -> object:
     return bound
 
 
-_Key = tuple[int, int | Decimal, int]
+_Key = tuple[int, _Rank, int]
 
 
 def _start(value: _Range) -> _Key:

@@ -20,7 +20,7 @@ from asyncpg import BitString, Box, Circle, Line, LineSegment, Path, Point, Poly
 
 from quantdb.exact import Refused, Rule, is_items, scalar_rule, text, whole_within
 
-__all__ = ["rule_of"]
+__all__ = ["Amount", "as_element", "filled", "foreign", "is_tuple", "is_written", "rule_of"]
 
 T = TypeVar("T")
 
@@ -95,14 +95,43 @@ def _one_byte(value: object) -> bytes:
     return value
 
 
-# The sign and the symbol stand where the server's lc_monetary has them.
-_MONEY: Final = re.compile(r"\D*\d{1,3}(?:(?:[,.' \u00a0\u202f]?\d{3})*)[.,]\d\d\D*")
+class Amount(str):
+    """Money on its way into the database, which writes it with a symbol of its own."""
+
+    __slots__ = ()
+
+    @property
+    def cents(self) -> int:
+        """The figures as one number."""
+        figures = int("".join(re.findall("[0-9]", self)) or "0")
+        return -figures if "-" in self or "(" in self else figures
 
 
-def _money(value: object) -> str:
+# The sign and the symbol stand where the server's lc_monetary has them. A comma for the point
+# needs a symbol, by which a server that takes it for something else knows better.
+_POINT: Final = re.compile(r"[^0-9.,]*(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,19})\.[0-9]{2}[^0-9.,]*")
+_COMMA: Final = re.compile(
+    r"[^0-9.,]*(?:[0-9]{1,3}(?:[. '\u00a0\u202f][0-9]{3})+|[0-9]{1,19}),[0-9]{2}[^0-9.,]*"
+)
+_SYMBOL: Final = re.compile(r"[^-0-9.,'()$\s]")
+
+
+def _money(value: object) -> Amount:
     plain = text(value)
-    if not _MONEY.fullmatch(plain):
+    if not _POINT.fullmatch(plain) and not (_COMMA.fullmatch(plain) and _SYMBOL.search(plain)):
         raise Refused("must be text of an amount with two decimals, as the server writes it")
+    return Amount(plain)
+
+
+_XML_ENCODING: Final = re.compile(
+    r"""<\?xml\s[^>]*?\bencoding\s*=\s*["'](?!utf-?8["'])""", re.IGNORECASE
+)
+
+
+def _xml(value: object) -> str:
+    plain = text(value)
+    if _XML_ENCODING.match(plain):
+        raise Refused("declares another encoding than UTF-8, in which it is sent")
     return plain
 
 
@@ -158,12 +187,36 @@ def _polygon(value: Polygon) -> Polygon:
     return Polygon(*[_point(point) for point in value.points])
 
 
+def _closed(value: object) -> tuple[Point, ...]:
+    """Return the points of a polygon or closed path, by which it can stand in an array.
+
+    The driver takes what is no tuple, and can be iterated over, for a dimension.
+    """
+    if not isinstance(value, Path) or not value.is_closed:
+        raise Refused("must be closed in an array, in which the driver has no open paths")
+    return value.points
+
+
 def _place(value: object) -> tuple[object, object]:
     block, offset = value if is_items(value) and len(value) == 2 else (None, None)  # noqa: PLR2004
     return whole_within(0, (1 << 32) - 1)(block), whole_within(0, (1 << 16) - 1)(offset)
 
 
 _unsigned_64: Final = whole_within(0, (1 << 64) - 1)
+
+
+def _snapshot(value: object) -> tuple[object, object, tuple[object, ...]]:
+    parts = list(value) if is_items(value) else []
+    if len(parts) != 3 or not is_items(parts[2]):  # noqa: PLR2004
+        raise Refused("must be (xmin, xmax, transactions under way)")
+    under_way = tuple(dict.fromkeys(map(_unsigned_64, parts[2])))
+    return _unsigned_64(parts[0]), _unsigned_64(parts[1]), under_way
+
+
+def foreign(value: object) -> object:
+    """Admit what the driver, or a codec, takes for a type that is none of PostgreSQL's own."""
+    return text(value) if isinstance(value, str) else value
+
 
 _RULES: Final[Mapping[str, Rule]] = {
     "aclitem": text,
@@ -181,7 +234,8 @@ _RULES: Final[Mapping[str, Rule]] = {
     "money": _money,
     "name": _name,
     "path": _made(Path, _path),
-    "pg_lsn": _unsigned_64,
+    "pg_lsn": whole_within(0, (1 << 63) - 1),  # half of them, which the driver can send
+    "pg_snapshot": _snapshot,
     "point": _made(Point, _point),
     "polygon": _made(Polygon, _polygon),
     "refcursor": text,
@@ -199,13 +253,52 @@ _RULES: Final[Mapping[str, Rule]] = {
     "tid": _place,
     "tsquery": text,
     "tsvector": text,
+    "txid_snapshot": _snapshot,
     "unknown": text,
     "varbit": _bits,
     "xid8": _unsigned_64,
-    "xml": text,
+    "xml": _xml,
 }
+
+_WRITTEN: Final = frozenset(
+    {"aclitem", "jsonpath", "tsquery", "tsvector", "xml"}
+    | {name for name in _RULES if name.startswith("reg")}
+)
+_TUPLES: Final = frozenset(
+    {"box", "circle", "line", "lseg", "path", "pg_snapshot", "point", "polygon", "tid"}
+    | {"txid_snapshot"}
+)
 
 
 def rule_of(type_name: str) -> Rule | None:
     """Return the rule of a type of PostgreSQL's own that is no container; None if it has none."""
     return scalar_rule(type_name) or _RULES.get(type_name)
+
+
+def is_tuple(type_name: str) -> bool:
+    """Tell whether the values of a type of PostgreSQL's own are sent as tuples, in arrays."""
+    return type_name in _TUPLES
+
+
+def is_written(type_name: str) -> bool:
+    """Tell whether the server writes the values of a type in a form of its own, not as given."""
+    return type_name.removesuffix("[]") in _WRITTEN
+
+
+def as_element(rule: Rule, type_name: str) -> Rule:
+    """Return *rule* narrowed to what the driver can send in an array, and read back."""
+    if type_name in {"path", "polygon"}:
+        return lambda value: _closed(rule(value))
+    return filled(rule) if type_name in {"refcursor", "tsquery", "tsvector"} else rule
+
+
+def filled(rule: Rule) -> Rule:
+    """Return *rule* without empty text, which the driver loses in arrays that travel as text."""
+
+    def admit(value: object) -> object:
+        sent = rule(value)
+        if sent == "":
+            raise Refused("is empty text, which the driver cannot read back from such an array")
+        return sent
+
+    return admit

@@ -4,8 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+import asyncpg
+
 from quantdb.containers import Composite, is_mapping
 from quantdb.exact import Padded, is_items
+from quantdb.rarer import Amount
 
 __all__ = ["same"]
 
@@ -15,8 +18,8 @@ def same(sent: object, stored: object) -> bool:
 
     Decimals are compared as numbers, instants in UTC (``==`` across zones is always False inside
     a fold or gap of daylight saving time, PEP 495), a float that is NaN is the same as NaN, a tuple
-    is the same as a list or a record of its items, and in a column ``char(n)`` blanks at the end
-    mean nothing.
+    is the same as a list or a record of its items, in a column ``char(n)`` blanks at the end mean
+    nothing, and an amount of money is its figures.
     """
     if isinstance(sent, datetime) and isinstance(stored, datetime):
         if sent.tzinfo is None or stored.tzinfo is None:
@@ -29,6 +32,8 @@ def same(sent: object, stored: object) -> bool:
         return _same_entries(sent, stored)
     if isinstance(sent, Padded) and isinstance(stored, str):
         return sent.rstrip(" ") == stored.rstrip(" ")
+    if isinstance(sent, Amount) and isinstance(stored, str):
+        return sent.cents == Amount(stored).cents
     if isinstance(sent, bool) is not isinstance(stored, bool):
         return False
     if sent == stored:
@@ -44,6 +49,8 @@ def same(sent: object, stored: object) -> bool:
 def _parts(value: object) -> Sequence[object] | None:
     if is_items(value):
         return value
+    if isinstance(value, asyncpg.Path):
+        return value.points
     # A record of the driver, which a composite comes back as.
     return tuple(value) if isinstance(value, Composite) and not is_mapping(value) else None
 

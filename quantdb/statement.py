@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
+from quantdb import sqlfile
 from quantdb.catalog import DRIVERS_OWN, Rules, checked, rules_for
 from quantdb.connection import pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
 from quantdb.outcomes import fail
+from quantdb.rarer import is_written
 from quantdb.sqlfile import SqlFile
 
 __all__ = ["Statement"]
 
 _BACKENDS_KNOWN: Final = 256
+_OF_MANY_FORMS: Final = frozenset({"composite", "multirange", "range"})
+
+with sqlfile.mistakes_deferred():
+    _TYPE_NAME: Final = sqlfile.read(sqlfile.sql_folder() / "types/name.sql")
 
 
 class Statement:
@@ -75,6 +81,19 @@ class Statement:
         except Exception as error:
             self.fail(error)
 
+    async def written(self, connection: Connection, place: int, value: object) -> object:
+        """Return the form in which the server writes what was sent in a *place*, from 0.
+
+        It has one for types whose values are text to us, for composites that hold some, and for
+        ranges whose order only it knows; any other value is as it was sent.
+        """
+        prepared = await connection.prepare(self.file.text)
+        kind = prepared.get_parameters()[place]
+        if kind.kind not in _OF_MANY_FORMS and not is_written(kind.name):
+            return value
+        name = await connection.fetchval(_TYPE_NAME.text, kind.oid)
+        return await connection.fetchval(f"SELECT $1::{name}", value)
+
     def fail(self, error: Exception) -> NoReturn:
         """Raise what *error* means, with a note of the file and the line where it arose."""
         if isinstance(error, QuantDBError):
@@ -133,4 +152,5 @@ class Statement:
 
     async def _asked(self, connection: Connection) -> Rules:
         prepared = await connection.prepare(self.file.text)
-        return await rules_for(connection, prepared.get_parameters(), DRIVERS_OWN)
+        types = prepared.get_parameters()
+        return await rules_for(connection, self.file.text, types, DRIVERS_OWN)

@@ -9,7 +9,7 @@ from cyclopts import App, CycloptsError
 from rich.text import Text
 
 from quantdb import schema
-from quantdb.cli import doctor, export, load
+from quantdb.cli import check, doctor, export, load, new
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.console import err, facts, out
 from quantdb.cli.failures import EXPECTED, Usage, one_line, scrubbed
@@ -36,6 +36,8 @@ quantdb migrate                      make the tables
 quantdb load trades tape.csv.gz      CSV in: exactly, and never twice
 quantdb export trades copy.csv.gz    and out again
 quantdb doctor                       is all well with the database?
+quantdb check --repos mypkg.repos    does your code fit your SQL, and that the schema?
+quantdb new orders                   a first repository for a table of yours
 ```
 
 Each command has a --help. It exits with 0 when it did its work, 1 when it could not, and 2 when
@@ -80,7 +82,9 @@ async def _migrate(dsn: str | None) -> int:
 
 app.command(_load)
 app.command(_export)
+app.command(check.check)
 app.command(doctor.doctor)
+app.command(new.new)
 
 
 def run(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 -- name: role :one
 -- Who we are, and whether the bulk writes may make their staging tables; the names of role and
 -- database as they stand in a statement.
+-- not null: may_stage
 SELECT
     r.rolname::text AS name,
     r.rolsuper AS superuser,

@@ -1,6 +1,7 @@
 -- name: tables :many
 -- quantdb's tables, by name, as the search path finds them, and what this role may do with them.
 -- $1 names
+-- not null: may_select, may_insert, may_update
 SELECT
     t.name,
     n.nspname::text AS schema,

@@ -2,6 +2,7 @@
 -- Wider bars made of the bars of a symbol that begin in [start, end), by start. The grid begins at
 -- $4; a wider bar in which none begins is absent, and a bar counts where it begins.
 -- $1 symbol, $2 interval, $3 into (without months), $4 start, $5 end
+-- not null: interval, start
 -- index: prices_pkey
 SELECT
     p.symbol,

@@ -3,6 +3,7 @@
 -- begins at $3; a bar without trades is absent. Open and close are the first and the last trade by
 -- executed_at, then id.
 -- $1 symbol, $2 interval (without months), $3 start, $4 end
+-- not null: interval, start
 -- index: trades_symbol_time
 SELECT
     t.symbol,

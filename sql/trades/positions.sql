@@ -5,6 +5,7 @@
 -- $1 at, $2 user_id, $3 strategy; NULL is no limit.
 -- One of three branches runs, so that a plan for all arguments still finds the index of the filter
 -- that is given; without one every trade is read.
+-- not null: decimals
 -- index: trades_user_time
 -- index: trades_strategy_time
 SELECT

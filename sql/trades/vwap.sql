@@ -3,6 +3,7 @@
 -- The sums are exact. The one division gives at least 16 significant digits, and at least the
 -- decimals of price × quantity, so that trades at one price have exactly that average.
 -- $1 symbol, $2 start, $3 end
+-- not null: decimals
 -- index: trades_symbol_time
 SELECT
     currency,

@@ -1,7 +1,7 @@
 -- name: columns :many
--- The columns $2 of the table or view $1, in that order, or all that can be written, in the table's; their types and
--- modifiers.
--- $1 table_name, $2 names
+-- The columns $2 of the table or view $1, in that order, or all, in the table's, of which $3 leaves out those that are
+-- generated; their types and modifiers.
+-- $1 table_name, $2 names, $3 written
 SELECT
     a.attname::text AS name,
     a.atttypid AS type_oid,
@@ -12,5 +12,5 @@ WHERE
     a.attrelid = $1::text::regclass
     AND a.attnum > 0
     AND NOT a.attisdropped
-    AND CASE WHEN $2::text[] IS NULL THEN a.attgenerated = '' ELSE w.place IS NOT NULL END
+    AND CASE WHEN $2::text[] IS NULL THEN a.attgenerated = '' OR NOT $3::boolean ELSE w.place IS NOT NULL END
 ORDER BY w.place, a.attnum;

@@ -523,12 +523,13 @@ async def test_what_the_database_changes_is_not_stored(
     assert await count(pool, name) == 0
 
 
-@pytest.mark.parametrize(("column", "value"), CHANGED)
+@pytest.mark.parametrize(("column", "value"), [c for c in CHANGED if c[0] != "cents"])
 async def test_what_the_database_changes_is_not_stored_when_the_error_is_caught(
     pool: quantdb.Pool, plain_pool: asyncpg.Pool, tmp_path: Path, column: str, value: object
 ) -> None:
     name = await changing_table(pool, column)
-    insert = query(tmp_path, f"INSERT INTO {name} VALUES ($1, $2) RETURNING key, value", Entry)
+    # Nothing tells before that it goes into the column; a domain would be the parameter's type.
+    insert = query(tmp_path, f"INSERT INTO {name} SELECT $1, $2 RETURNING key, value", Entry)
 
     async def work(db: quantdb.Database) -> None:
         async with transaction(db) as tx:

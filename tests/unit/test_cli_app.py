@@ -18,7 +18,10 @@ from quantdb.cli.console import figures
 from quantdb.cli.failures import one_line, scrubbed
 
 Run = Callable[..., tuple[int, str, str]]
-COMMANDS = ["migrate", "load trades", "load prices", "export trades", "export prices", "doctor"]
+COMMANDS = [
+    *("migrate", "check", "doctor"),
+    *("load trades", "load prices", "export trades", "export prices"),
+]
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_help_lists_every_command(run: Run) -> None:
     code, out, err = run("--help")
 
     assert (code, err) == (0, "")
-    for command in ("demo", "migrate", "load", "export", "doctor"):
+    for command in ("demo", "migrate", "load", "export", "check", "doctor"):
         assert f" {command} " in out
     assert run()[1] == out
 

@@ -26,6 +26,7 @@ from strategies import (
 )
 
 from quantdb import InexactValue, exact, rarer
+from quantdb.catalog import DRIVERS_OWN
 from quantdb.containers import array_of, nullable
 from quantdb.exact import Refused, Rule
 from quantdb.sameness import same
@@ -212,7 +213,7 @@ def test_null_is_null_where_it_may_stand(kind: str) -> None:
 
 @pytest.mark.parametrize("value", ZOO)
 def test_a_type_without_a_rule_is_left_to_the_driver(value: str) -> None:
-    assert rarer.rule_of("pg_snapshot") is None
+    assert rarer.rule_of("gtsvector") is None
     assert exact.anything(ZOO[value]) is ZOO[value]
 
 
@@ -370,14 +371,12 @@ def test_a_duration_is_sent_as_it_is(value: timedelta) -> None:
     assert value == exact.duration(value)
 
 
-# asyncpg reads back hours and minutes of an offset only: 1:00:01 would come back as 1:00:00,
-# another time. PostgreSQL refuses offsets from 16 hours.
+# PostgreSQL keeps the seconds of an offset and nothing finer, and refuses offsets from 16 hours.
 @pytest.mark.parametrize(
     "offset",
     [
         timedelta(hours=16),
         -timedelta(hours=23),
-        timedelta(hours=1, seconds=1),
         timedelta(microseconds=1),
         -timedelta(hours=1, microseconds=1),
     ],
@@ -385,6 +384,16 @@ def test_a_duration_is_sent_as_it_is(value: timedelta) -> None:
 def test_a_time_whose_offset_would_be_cut_is_refused(offset: timedelta) -> None:
     with pytest.raises(Refused):
         rule_for("timetz")(time(12, tzinfo=timezone(offset)))
+
+
+# asyncpg reads back hours and minutes of an offset only: 1:00:01 would come back as 1:00:00.
+def test_the_seconds_of_an_offset_are_refused_only_where_the_driver_reads_them_itself() -> None:
+    odd = time(12, tzinfo=timezone(timedelta(hours=-1, seconds=1)))
+
+    assert odd == rule_for("timetz")(odd)
+    with pytest.raises(Refused, match="whole minutes"):
+        DRIVERS_OWN["pg_catalog", "timetz"](odd)
+    assert DRIVERS_OWN["pg_catalog", "timetz"](time(12, tzinfo=EAST)) == time(12, tzinfo=EAST)
 
 
 class Seasonal(tzinfo):
