@@ -18,7 +18,7 @@ _BACKENDS_KNOWN: Final = 256
 _OF_MANY_FORMS: Final = frozenset({"composite", "multirange", "range"})
 
 with sqlfile.mistakes_deferred():
-    _TYPE_NAME: Final = sqlfile.read(sqlfile.sql_folder() / "types/name.sql")
+    _TYPE_NAME: Final = sqlfile.read(sqlfile.sql_folder() / "types/type_name.sql")
 
 
 class Statement:

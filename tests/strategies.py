@@ -1,30 +1,42 @@
 """Hypothesis strategies for what PostgreSQL can hold: all of it, and nothing else."""
 
-from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
+from ipaddress import IPv4Interface, IPv4Network, IPv6Interface, IPv6Network
 from typing import Final, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo, available_timezones
 
+import asyncpg
+from asyncpg import BitString, Box, Circle, Line, LineSegment, Path, Point, Polygon
 from hypothesis import strategies as st
 
 from quantdb import NewUser, Price, Side, Trade
 
 __all__ = [
+    "BY_TYPE",
     "MAX_AFTER",
     "MAX_BEFORE",
+    "MOODS",
+    "arrays",
     "dates",
     "decimals",
     "durations",
     "folds_and_gaps",
     "instants",
     "int64s",
+    "json_values",
+    "legs",
+    "multiranges",
     "naive_datetimes",
     "new_users",
     "positive_decimals",
     "prices",
+    "ranges",
     "texts",
     "trades",
+    "trips",
     "words",
     "zones",
 ]
@@ -266,3 +278,243 @@ def prices(draw: st.DrawFn, symbols: st.SearchStrategy[str] | None = None) -> Pr
 def new_users() -> st.SearchStrategy[NewUser]:
     """Whole new users."""
     return st.builds(NewUser, name=words(), email=st.none() | words(), born=st.none() | dates())
+
+
+# The other types of PostgreSQL, and what can be made of them
+
+
+MOODS: Final = ("calm", "wild", "a 'b', \"c\"\\", "NULL")
+_Range: Final[Callable[..., object]] = getattr(asyncpg, "Range")  # noqa: B009 - of any bounds
+_Circle: Final[Callable[..., object]] = Circle  # the driver gives one without a Point
+
+
+def money(places: int = 2, digits: int = 8) -> st.SearchStrategy[Decimal]:
+    """Figures that fit into ``numeric(digits, places)``, with that many places."""
+    most = 10**digits - 1
+    return st.integers(-most, most).map(lambda value: Decimal(value).scaleb(-places))
+
+
+def singles() -> st.SearchStrategy[float]:
+    """Floats that single precision holds."""
+    return st.floats(width=32, allow_nan=False)
+
+
+def json_values() -> st.SearchStrategy[object]:
+    """What JSON can say with exact numbers; a fraction has decimals, so that it stays one."""
+    leaves: st.SearchStrategy[object] = st.one_of(
+        st.none(), st.booleans(), st.integers(), texts(), money(places=3), int64s()
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts(), inner, max_size=4),
+        max_leaves=12,
+    )
+
+
+def ranges(
+    bounds: st.SearchStrategy[object], *, discrete: bool = False
+) -> st.SearchStrategy[object]:
+    """Ranges in the form that PostgreSQL stores, of bounds that have an order."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> object:
+        low, high = sorted(draw(st.tuples(bounds, bounds)), key=_order)
+        lower, upper = draw(st.sampled_from([(low, high), (low, None), (None, high), (None, None)]))
+        if discrete:
+            return _Range(empty=True) if low == high else _Range(lower, upper)
+        inside = draw(st.tuples(st.booleans(), st.booleans()))
+        if lower is not None and upper is not None and lower == upper and not all(inside):
+            return _Range(empty=True)
+        return _Range(lower, upper, lower_inc=inside[0], upper_inc=inside[1])
+
+    return drawn() | st.just(_Range(empty=True))
+
+
+def _order(value: object) -> int | Decimal | float:
+    """Return a number in whose order the values of a type stand."""
+    if isinstance(value, datetime):
+        return (value.replace(tzinfo=None) - datetime(1, 1, 1)) // _MICROSECOND  # noqa: DTZ001
+    if isinstance(value, date):
+        return value.toordinal()
+    assert isinstance(value, int | Decimal | float)
+    return value
+
+
+def multiranges(numbers: st.SearchStrategy[int]) -> st.SearchStrategy[list[object]]:
+    """Lists of ranges over integers, in order and apart, as PostgreSQL stores them."""
+
+    def apart(bounds: list[int]) -> list[object]:
+        pairs = zip(bounds[::2], bounds[1::2], strict=False)
+        return [_Range(low, high) for low, high in pairs]
+
+    return st.lists(numbers, unique=True, max_size=6).map(sorted).map(apart)
+
+
+def arrays(elements: st.SearchStrategy[object]) -> st.SearchStrategy[list[object]]:
+    """Lists with NULLs, of one dimension, and regular ones of two and three."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> list[object]:
+        shape = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+        return _filled(draw, elements | st.none(), shape)
+
+    flat: st.SearchStrategy[list[object]] = st.lists(elements | st.none(), max_size=6)
+    return flat | drawn()
+
+
+def _filled(draw: st.DrawFn, elements: st.SearchStrategy[object], shape: list[int]) -> list[object]:
+    if len(shape) == 1:
+        return [draw(elements) for _ in range(shape[0])]
+    return [_filled(draw, elements, shape[1:]) for _ in range(shape[0])]
+
+
+def legs() -> st.SearchStrategy[tuple[object, ...]]:
+    """Composites ``(price numeric(10, 2), size integer)``."""
+    return st.tuples(st.none() | money(), st.none() | st.integers(-(2**31), 2**31 - 1))
+
+
+def trips() -> st.SearchStrategy[tuple[object, ...]]:
+    """Composites of a composite, an array of them, JSON, enums, a range and numbers."""
+    return st.tuples(
+        st.none() | legs(),
+        st.none() | arrays(legs()),
+        st.none() | json_values(),
+        st.none() | arrays(st.sampled_from(MOODS)),
+        st.none() | ranges(_utc()),
+        st.none() | arrays(money(places=4)),
+    )
+
+
+def _utc() -> st.SearchStrategy[datetime]:
+    return instants().map(lambda value: value.astimezone(UTC))
+
+
+def _times_with_offset() -> st.SearchStrategy[time]:
+    offsets = st.integers(-57_599, 57_599).map(lambda value: timezone(timedelta(seconds=value)))
+    return st.times(timezones=offsets)
+
+
+def _bits(min_size: int = 0, max_size: int = 40) -> st.SearchStrategy[BitString]:
+    return st.lists(st.booleans(), min_size=min_size, max_size=max_size).map(
+        lambda drawn: BitString.from_int(sum(bit << n for n, bit in enumerate(drawn)), len(drawn))
+    )
+
+
+def _addresses() -> st.SearchStrategy[object]:
+    four = st.builds(IPv4Interface, st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 31)))
+    six = st.builds(IPv6Interface, st.tuples(st.integers(0, 2**128 - 1), st.integers(0, 127)))
+    return st.ip_addresses() | four | six
+
+
+def _networks() -> st.SearchStrategy[object]:
+    four = st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 32))
+    six = st.tuples(st.integers(0, 2**128 - 1), st.integers(0, 128))
+    return st.builds(IPv4Network, four, st.just(False)) | st.builds(
+        IPv6Network, six, st.just(False)
+    )
+
+
+def _macs(octets: int) -> st.SearchStrategy[str]:
+    return st.binary(min_size=octets, max_size=octets).map(lambda value: value.hex(":"))
+
+
+def _amounts() -> st.SearchStrategy[str]:
+    def written(cents: int) -> str:
+        whole, rest = divmod(abs(cents), 100)
+        return f"{'-' if cents < 0 else ''}${whole:,}.{rest:02}"
+
+    return int64s(-(2**63) + 1).map(written)
+
+
+def _lexemes() -> st.SearchStrategy[str]:
+    drawn = st.lists(st.text("abcé'", min_size=1, max_size=4), min_size=1, max_size=4, unique=True)
+    in_order = drawn.map(lambda found: sorted(found, key=_by_length))
+    return in_order.map(
+        lambda found: " ".join("'" + word.replace("'", "''") + "'" for word in found)
+    )
+
+
+def _by_length(word: str) -> tuple[int, bytes]:
+    return len(word.encode()), word.encode()
+
+
+_floats: Final = st.floats(allow_nan=False)
+_coordinates: Final = st.floats(-1e9, 1e9)
+_points: Final = st.builds(Point, _coordinates, _coordinates)
+_smalls: Final = st.integers(-1000, 1000)
+
+BY_TYPE: Final[Mapping[str, st.SearchStrategy[object]]] = {
+    "smallint": st.integers(-(2**15), 2**15 - 1),
+    "integer": st.integers(-(2**31), 2**31 - 1),
+    "bigint": int64s(),
+    "numeric": decimals(),
+    "numeric(10, 2)": money(),
+    "real": singles(),
+    "double precision": _floats,
+    "boolean": st.booleans(),
+    "text": texts(),
+    "varchar": texts(),
+    "varchar(40)": texts(),
+    "char(3)": st.text("abé ", min_size=3, max_size=3),
+    "name": texts(max_size=15),
+    '"char"': st.binary(min_size=1, max_size=1),
+    "bytea": st.binary(),
+    "uuid": st.uuids(),
+    "date": dates(),
+    "time": st.times(),
+    "timetz": _times_with_offset(),
+    "timestamp": naive_datetimes(),
+    "timestamptz": instants(),
+    "timestamptz(0)": _utc().map(lambda value: value.replace(microsecond=0)),
+    "interval": durations(),
+    "json": json_values(),
+    "jsonb": json_values(),
+    "mood": st.sampled_from(MOODS),
+    "leg": legs(),
+    "trip": trips(),
+    "cents": money(),
+    "int4range": ranges(_smalls, discrete=True),
+    "int8range": ranges(int64s(), discrete=True),
+    "numrange": ranges(money(places=5)),
+    "daterange": ranges(dates(), discrete=True),
+    "tsrange": ranges(naive_datetimes()),
+    "tstzrange": ranges(_utc()),
+    "floatrange": ranges(_floats),
+    "int4multirange": multiranges(_smalls),
+    "inet": _addresses(),
+    "cidr": _networks(),
+    "macaddr": _macs(6),
+    "macaddr8": _macs(8),
+    "bit(5)": _bits(5, 5),
+    "varbit": _bits(),
+    "point": _points,
+    "line": st.builds(Line, st.floats(0.01, 1e9), _coordinates, _coordinates),
+    "lseg": st.builds(LineSegment, _points, _points),
+    "box": st.builds(Box, _points, _points),
+    "path": st.lists(_points, min_size=1, max_size=4).flatmap(
+        lambda points: st.booleans().map(lambda closed: Path(*points, is_closed=closed))
+    ),
+    "polygon": st.lists(_points, min_size=1, max_size=4).map(lambda points: Polygon(*points)),
+    "circle": st.builds(_Circle, _points, st.floats(0, 1e9)),
+    "money": _amounts(),
+    "tsvector": _lexemes(),
+    "oid": st.integers(0, 2**32 - 1),
+    "xid8": st.integers(0, 2**64 - 1),
+    "pg_lsn": st.integers(0, 2**63 - 1),
+    "tid": st.tuples(st.integers(0, 2**32 - 1), st.integers(0, 2**16 - 1)),
+    "integer[]": arrays(st.integers(-(2**31), 2**31 - 1)),
+    "numeric[]": arrays(decimals()),
+    "numeric(10, 2)[]": arrays(money()),
+    "text[]": arrays(texts()),
+    "timestamptz[]": arrays(instants()),
+    "jsonb[]": st.lists(json_values(), max_size=5),
+    "mood[]": arrays(st.sampled_from(MOODS)),
+    "leg[]": arrays(legs()),
+    "cents[]": arrays(money()),
+    "int4range[]": arrays(ranges(_smalls, discrete=True)),
+    "int4multirange[]": st.lists(st.none() | multiranges(_smalls), max_size=4),
+    "point[]": arrays(_points),
+    "tid[]": arrays(st.tuples(st.integers(0, 9), st.integers(0, 9))),
+}
+"""Values of every type that come back equal; the composites, the enum, the domain and the range of
+their own are those of ``cases.SETUP``."""

@@ -32,29 +32,41 @@ def restricts(predicate: str) -> bool:
 
 
 def wrapped(step: Step, keys: Sequence[str]) -> tuple[str, str] | None:
-    """Return a key that is compared within a cast or a function, and that condition.
+    """Return a key that is compared within a cast or a function alone, and that condition.
 
-    The index is searched by its other keys, and every row that they find is read. A function may
-    narrow down further what a condition on the key itself has found.
+    The index is searched without it, and every row that is found is read. Where the key itself is
+    compared as well, with one value or from both sides, it is for finer things that it is wrapped.
     """
+    names = {plain[0] for plain in (_plain(key, "") for key in keys) if len(plain) == 1}
     for condition in _conjuncts(source("", step.filter)):
         plain = _plain(condition, step.alias)
-        if "or" in plain or not _COMPARISONS & {*plain} or _PARTS & {*plain}:
+        if "or" in plain or not _COMPARISONS & {*plain} or _is_of_part(plain):
             continue
-        if _own_columns(condition, step.alias) != 1:
-            continue
-        for key in keys:
-            if _plain(key, "") != [key] or key not in plain:
-                continue
-            behind = plain[plain.index(key) + 1 :]
-            if behind[:1] == ["::"] or not constrains(step, key):
-                return key, condition
+        own = _own_columns(condition, step.alias)
+        if own <= names and (len(own) == 1 or "row" in plain):
+            loose = [name for name in own if not _is_pinned(step, name)]
+            if loose:
+                return min(loose), condition
     return None
+
+
+def _is_of_part(plain: Sequence[str]) -> bool:
+    """Tell whether a condition is on a part of a value, such as the hour, which has no order."""
+    return bool(_PARTS & {*plain}) or ("::", "time") in pairwise(plain)
+
+
+def _is_pinned(step: Step, key: str) -> bool:
+    """Tell whether an index is searched by a key for one value, or for a range with both ends."""
+    signs = set[str]()
+    for condition in _conjuncts(source("", step.text("Index Cond"))):
+        if key in _own_columns(condition, step.alias):
+            signs |= {sign[0] for sign in _COMPARISONS & {*_plain(condition, step.alias)}}
+    return "=" in signs or {"<", ">"} <= signs
 
 
 def mentions_alias(condition: str, alias: str) -> bool:
     """Tell whether a condition is about a column of the table that it calls *alias*."""
-    return _own_columns(condition, alias) > 0
+    return bool(_own_columns(condition, alias))
 
 
 def _plain(text: str, alias: str) -> list[str]:
@@ -71,11 +83,15 @@ def _plain(text: str, alias: str) -> list[str]:
     return plain
 
 
-def _own_columns(condition: str, alias: str) -> int:
+def _own_columns(condition: str, alias: str) -> set[str]:
+    """Return the columns in a condition that are of the table that it calls *alias*."""
     tokens = source("", condition).tokens
-    return sum(
-        token.identifier == alias and behind.text == "." for token, behind in pairwise(tokens)
-    )
+    threes = zip(tokens, tokens[1:], tokens[2:], strict=False)
+    return {
+        column.identifier
+        for table, dot, column in threes
+        if table.identifier == alias and dot.text == "."
+    }
 
 
 def _conjuncts(expression: Source) -> Iterator[str]:

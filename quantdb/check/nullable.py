@@ -14,11 +14,12 @@ from quantdb.check.relations import Catalogue, looked_up
 from quantdb.check.tree import Node, only, parsed, spelled_out
 from quantdb.database import Connection
 from quantdb.query import Query
+from quantdb.transaction import is_alive
 
 __all__ = ["Analysis", "analysed"]
 
 _NAME: Final = "quantdb_check"
-_tree: Final = Query(sqlfile.sql_folder() / "check/parse_tree.sql", str)
+_parse_tree: Final = Query(sqlfile.sql_folder() / "check/parse_tree.sql", str)
 
 
 @attrs.frozen
@@ -51,24 +52,32 @@ async def analysed(connection: Connection, text: str, parameters: Sequence[str])
         text: One statement.
         parameters: The types of ``$1 … $n``, as SQL names them.
     """
-    block = connection.transaction()
-    await block.start()
-    try:
-        # The body ends on a line of its own: the statement may end with a comment.
-        function = await connection.prepare(
-            f"CREATE FUNCTION pg_temp.{_NAME}({', '.join(parameters)}) RETURNS void "
-            f"LANGUAGE sql BEGIN ATOMIC {text}\n;\nEND"
-        )
-        await function.fetch()
-        tree = only(parsed(await _tree.one(connection, _NAME)))
-        catalogue = await looked_up(connection, tree) if tree else Catalogue()
-    except asyncpg.PostgresError:
-        return None
-    finally:
-        await block.rollback()
+    async with connection.transaction():
+        await connection.execute(f"SAVEPOINT {_NAME}")
+        try:
+            tree = await _parsed(connection, text, parameters)
+            catalogue = await looked_up(connection, tree) if tree else Catalogue()
+        except asyncpg.PostgresError:
+            return None
+        finally:
+            if is_alive(connection):
+                # A savepoint that is only rolled back stays, with its lock.
+                undo = f"ROLLBACK TO SAVEPOINT {_NAME}; RELEASE SAVEPOINT {_NAME}"
+                await connection.execute(undo)
     if tree is None:  # of several statements
         return None
     return Analysis(_nullable(tree, catalogue), _nullable(tree, catalogue, heeds=False), tree)
+
+
+async def _parsed(connection: Connection, text: str, parameters: Sequence[str]) -> Node | None:
+    """Return the tree of a statement, by making it the body of a function."""
+    # The body ends on a line of its own: the statement may end with a comment.
+    function = await connection.prepare(
+        f"CREATE FUNCTION pg_temp.{_NAME}({', '.join(parameters)}) RETURNS void "
+        f"LANGUAGE sql BEGIN ATOMIC {text}\n;\nEND"
+    )
+    await function.fetch()
+    return only(parsed(await _parse_tree.one(connection, _NAME)))
 
 
 def _nullable(tree: Node, catalogue: Catalogue, *, heeds: bool = True) -> tuple[bool | None, ...]:

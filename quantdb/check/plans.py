@@ -21,6 +21,7 @@ from quantdb.check.problems import Problem
 from quantdb.check.savepoints import forgotten
 from quantdb.check.source import Source
 from quantdb.database import Connection
+from quantdb.errors import ReadOnly
 from quantdb.query import Query
 from quantdb.sqlfile import SqlFile
 
@@ -136,11 +137,12 @@ class _Promises:
     async def _hiding(self, hidden: Sequence[int]) -> list[list[Step]] | None:
         """Return the plans with some indexes hidden; None if that cannot be done.
 
-        Only a superuser may hide one. A key that ON CONFLICT needs cannot be hidden either.
+        Only a superuser may hide one, and on no standby. A key that ON CONFLICT needs cannot be
+        hidden either.
         """
         try:
             return await self._plans(hidden)
-        except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidColumnReferenceError):
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidColumnReferenceError, ReadOnly):
             return None
 
     def _served(self, plan: Sequence[Step]) -> set[str]:

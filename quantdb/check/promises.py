@@ -25,6 +25,8 @@ _DOING: Final = frozenset({"set_config", "setval"})
 
 def cardinality(sql: SqlFile, source: Source, columns: Sequence[Column]) -> Iterator[Problem]:
     """Give what is wrong with the header's ``:one|:many|:exec|:execrows``."""
+    if "cardinality" in sql.allows:
+        return
     promised = f"the header promises :{sql.cardinality}"
     place = _header(source)
     if sql.cardinality in {"one", "many"}:
@@ -37,7 +39,8 @@ def cardinality(sql: SqlFile, source: Source, columns: Sequence[Column]) -> Iter
     elif columns and not _only_does(source, columns):
         names = ", ".join(column.name for column in columns)
         message = f"{promised}, but the statement returns {names}"
-        yield Problem(place, "cardinality", message, "make it :one or :many")
+        hint = "make it :one or :many; `-- allow: cardinality` if nobody is to read that"
+        yield Problem(place, "cardinality", message, hint)
     elif sql.cardinality == "execrows" and not _counts(source):
         message = f"{promised}, but {source.tokens[0].text.upper()} touches no rows"
         yield Problem(place, "cardinality", message, "make it :exec")
@@ -81,7 +84,7 @@ def decided(
     for column in columns:
         if column.name in sql.not_null:
             made.append(attrs.evolve(column, nullable=False, origin_nullable=False))
-        elif column.name in sql.nullable and column.nullable is None:
+        elif column.name in sql.nullable and (column.nullable is None or column.origin_nullable):
             made.append(attrs.evolve(column, nullable=True))
         else:
             made.append(column)
@@ -108,9 +111,14 @@ def _mistakes(sql: SqlFile, source: Source, columns: Sequence[Column]) -> Iterat
             related = (source.said("not null", name),)
             hint = "keep the line that is right"
             yield Problem(place, "nullability", message, hint, related)
-        elif any(column.name == name and column.nullable is False for column in columns):
+        elif any(column.name == name and _is_never_null(column) for column in columns):
             message = f"{name} is never NULL"
             yield Problem(place, "nullability", message, "take it out of the line")
+
+
+def _is_never_null(column: Column) -> bool:
+    """Tell a column that is never NULL from one that only the rows asked for have no NULL in."""
+    return column.nullable is False and not column.origin_nullable
 
 
 def _unknown(place: Place, column: Column) -> Problem:

@@ -134,10 +134,10 @@ class Catalogue:
 
 
 _SQL: Final = sqlfile.sql_folder() / "check"
-_relations: Final = Query(_SQL / "relation_facts.sql", Relation)
-_columns: Final = Query(_SQL / "relation_columns.sql", Column)
-_domains: Final = Query(_SQL / "relation_domains.sql", Domain)
-_functions: Final = Query(_SQL / "function_facts.sql", Function)
+_relation_facts: Final = Query(_SQL / "relation_facts.sql", Relation)
+_relation_columns: Final = Query(_SQL / "relation_columns.sql", Column)
+_relation_domains: Final = Query(_SQL / "relation_domains.sql", Domain)
+_function_facts: Final = Query(_SQL / "function_facts.sql", Function)
 
 
 async def looked_up(connection: Connection, tree: Node) -> Catalogue:
@@ -161,21 +161,21 @@ async def _looked_up(
     relations = catalogue.unasked("relation", (oid for tree in trees for oid in _relids(tree)))
     types = {oid for tree in trees for oid in _types(tree)}
     if relations:
-        for relation in await _relations.all(connection, relations):
+        for relation in await _relation_facts.all(connection, relations):
             catalogue.relations[relation.oid] = relation
             found += [*([relation.view] if relation.view else []), *relation.checks]
-        for column in await _columns.all(connection, relations):
+        for column in await _relation_columns.all(connection, relations):
             catalogue.columns[column.relation, column.number] = column
             types.add(column.type_oid)
             found += [column.made_of] if column.made_of else []
     domains = catalogue.unasked("type", types)
     if domains:
-        for domain in await _domains.all(connection, domains):
+        for domain in await _relation_domains.all(connection, domains):
             catalogue.domains[domain.oid] = domain
             found += domain.checks
     functions = catalogue.unasked("function", (oid for tree in trees for oid in calls(tree)))
     if functions:
-        for function in await _functions.all(connection, functions):
+        for function in await _function_facts.all(connection, functions):
             catalogue.functions[function.oid] = function
     return found
 

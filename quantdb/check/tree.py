@@ -47,7 +47,7 @@ _RENAMED: Final = {
 }
 
 # As pg_strtok has it: blanks and braces part tokens unless a backslash stands before them.
-_WORD: Final = re.compile(r"[(){}]|(?:[^\s(){}\\]|\\.)+", re.DOTALL)
+_WORD: Final = re.compile(r"[(){}]|(?:[^ \n\t(){}\\]|\\.)+", re.DOTALL)
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 # What a list of other things than nodes begins with: integers, OIDs, transactions, bits.
 _TYPED: Final = frozenset("ioxb")

@@ -126,10 +126,7 @@ def check(  # noqa: PLR0913 - an option each
         raise Usage("--file goes with --snapshot or --offline")
     planned = _planned(folder, repos or [])
     kept = file or planned.folder / SNAPSHOT
-    if offline:
-        report = recall(planned, kept)
-    else:
-        report = _asked(planned, dsn, kept if snapshot else None)
+    report = recall(planned, kept) if offline else _asked(planned, dsn, kept if snapshot else None)
     _show(report, layout)
     if snapshot and layout == "human":
         out.print(f"Kept what it said in {near(str(kept))}: commit that.", soft_wrap=True)

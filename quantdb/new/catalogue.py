@@ -13,7 +13,7 @@ from quantdb.new.finding import NoSuchTable, found
 from quantdb.new.table import Column, Constraint, Function, Index, Made, MadeType, Table
 from quantdb.query import Query
 
-__all__ = ["described", "search_path"]
+__all__ = ["described", "settle"]
 
 
 @attrs.frozen
@@ -25,6 +25,7 @@ class _Table:
     triggers: Sequence[str]
     rules: Sequence[str]
     row_security: bool
+    has_children: bool
 
 
 @attrs.frozen
@@ -48,12 +49,20 @@ _constraints: Final = Query(_SQL / "constraints.sql", Constraint)
 _functions: Final = Query(_SQL / "functions.sql", Function)
 _indexes: Final = Query(_SQL / "indexes.sql", Index)
 _reserved: Final = Query(_SQL / "reserved.sql", str)
-search_path: Final = Query(_SQL / "search_path.sql", str)
+_search_path: Final = Query(_SQL / "search_path.sql", str)
 _table: Final = Query(_SQL / "table.sql", _Table)
 _types: Final = Query(_SQL / "types.sql", MadeType)
 
 _RESERVED_LATER: Final = frozenset({"system_user"})
 """Words that a newer PostgreSQL reserves than the oldest that we know."""
+
+
+async def settle(connection: Connection) -> None:
+    """Have names of ``public`` stand alone and all others with their schema.
+
+    *connection* is in a transaction, for the rest of which this holds.
+    """
+    await _search_path.one(connection)
 
 
 async def described(connection: Connection, name: str) -> Table:
@@ -68,7 +77,7 @@ async def described(connection: Connection, name: str) -> Table:
             columns.
     """
     relation = await found(connection, name)
-    await search_path.one(connection)
+    await settle(connection)
     table = await _table.one(connection, relation.oid)
     columns = await _columns.all(connection, relation.oid)
     if not columns:
@@ -98,6 +107,7 @@ async def described(connection: Connection, name: str) -> Table:
         triggers=table.triggers,
         rules=table.rules,
         row_security=table.row_security,
+        has_children=table.has_children,
         types=_in_order(made),
         functions={function.oid: function for function in functions},
         reserved=frozenset(await _reserved.all(connection)) | _RESERVED_LATER,

@@ -48,6 +48,8 @@ class _Writer:
     def __init__(self, design: Design) -> None:
         self._design = design
         self._table = design.table
+        # Not every server has an extension to make; what a type needs must be there all the same.
+        self._made_extensions = {made.extension for made in design.table.types if made.extension}
         self._left_out: list[str] = []
         self._lacking: list[str] = []
 
@@ -94,8 +96,8 @@ class _Writer:
         return [f"CREATE SCHEMA IF NOT EXISTS {name};" for name in sorted(others)]
 
     def _extensions(self) -> list[str]:
-        names = sorted({made.extension for made in self._table.types if made.extension})
-        return [f"CREATE EXTENSION IF NOT EXISTS {self._design.quoted(name)};" for name in names]
+        names = map(self._design.quoted, sorted(self._made_extensions))
+        return [f"CREATE EXTENSION IF NOT EXISTS {name};" for name in names]
 
     def _functions(self, *, in_types: bool) -> list[str]:
         """Return the functions that domains call, or the others: those may take what is made."""
@@ -103,7 +105,7 @@ class _Writer:
         found = [
             each
             for each in self._table.functions.values()
-            if self._has([each.oid]) and (each.oid in by_types) is in_types
+            if not each.extension and self._has([each.oid]) and (each.oid in by_types) is in_types
         ]
         if not found:
             return []
@@ -114,11 +116,13 @@ class _Writer:
         ]
 
     def _has(self, functions: Iterable[int]) -> bool:
-        """Tell whether every one of these functions is PostgreSQL's own, or made here."""
-        known = self._table.functions
+        """Tell whether each of these functions is PostgreSQL's own, or comes with what is made."""
+        known = [self._table.functions[oid] for oid in functions if oid in self._table.functions]
         return all(
-            oid not in known or (known[oid].language in _LANGUAGES and not known[oid].extension)
-            for oid in functions
+            each.extension in self._made_extensions
+            if each.extension
+            else each.language in _LANGUAGES
+            for each in known
         )
 
     def _type(self, made: MadeType) -> str:
@@ -205,8 +209,14 @@ class _Writer:
         return "", text
 
     def _extension_of(self, each: Constraint) -> str | None:
-        found = [index.extension for index in self._table.indexes if index.name == each.index]
-        return found[0] if found and each.kind != "foreign key" else None
+        if each.kind == "foreign key":
+            return None
+        found = [index for index in self._table.indexes if index.name == each.index]
+        return self._missing(found[0]) if found else None
+
+    def _missing(self, index: Index) -> str | None:
+        """Return the extension that an index needs and that is not made."""
+        return index.extension if index.extension not in self._made_extensions else None
 
     def _partition(self) -> list[str]:
         key = self._table.partition_key
@@ -224,8 +234,9 @@ class _Writer:
         return [text for index in own for text in self._index(index)]
 
     def _index(self, index: Index) -> list[str]:
-        if index.extension:
-            self._left_out.append(f"the index {index.name}, for the extension {index.extension}")
+        missing = self._missing(index)
+        if missing:
+            self._left_out.append(f"the index {index.name}, for the extension {missing}")
         elif not self._has(index.functions):
             self._left_out.append(f"the index {index.name}, for a function that it calls")
         elif not index.valid and not self._table.partition_key:

@@ -191,4 +191,4 @@ def is_module(name: str) -> bool:
     )
 
 
-_NEEDED: Final = frozenset({"asyncpg", "attr", "attrs", "pytest", "quantdb", "tests"})
+_NEEDED: Final = frozenset({"asyncpg", "attr", "attrs", "conftest", "pytest", "quantdb", "tests"})

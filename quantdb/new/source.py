@@ -27,7 +27,7 @@ def source(value: object, imports: Imports) -> str | None:
             return _bytes(value)
         case Decimal():
             form = str(value)
-            whole = form.removeprefix("-").isdecimal()
+            whole = form.isdecimal() or (value and form.removeprefix("-").isdecimal())
             return f"{imports.name('decimal', 'Decimal')}({form if whole else text(form)})"
         case UUID():
             return f"{imports.name('uuid', 'UUID')}({text(str(value))})"

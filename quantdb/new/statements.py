@@ -151,7 +151,7 @@ def _first_page(design: Design, key: Key) -> _Statement:
         "many",
         f"The first $1 {design.many}, by {_by(key.fields)}.",
         ["limit"],
-        _promised(key.index),
+        "" if design.table.has_children else _promised(key.index),
         [
             *_columns(design, "SELECT"),
             f"FROM {design.relation}",
@@ -220,9 +220,10 @@ def _between(design: Design, series: Series) -> _Statement:
 
 def _latest(design: Design, series: Series) -> _Statement:
     limit = len(series.of) + 1
-    # Where more than the index is needed for an order, and nothing is fixed, the planner may do
+    # Where nothing is fixed and more than the index is needed for the order, the planner may do
     # without it while the table is small.
-    index = _promised(series.index) if series.of or series.whole else ""
+    ordered = series.whole and not design.table.has_children
+    index = _promised(series.index) if series.of or ordered else ""
     return _Statement(
         "latest",
         "many",

@@ -194,6 +194,7 @@ class Table:
         triggers: Those that may change what is stored.
         rules: Rewrite rules.
         row_security: Whether policies hide rows.
+        has_children: Whether others inherit from it that are no partitions.
         types: How its types were made, each after those that it is made of.
         functions: What its expressions call, by number.
         reserved: Words that must be quoted where they are names.
@@ -211,6 +212,7 @@ class Table:
     triggers: Sequence[str] = ()
     rules: Sequence[str] = ()
     row_security: bool = False
+    has_children: bool = False
     types: Sequence[MadeType] = ()
     functions: Mapping[int, Function] = attrs.field(factory=dict[int, Function])
     reserved: frozenset[str] = frozenset()

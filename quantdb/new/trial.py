@@ -7,7 +7,7 @@ from quantdb.exact import is_items
 from quantdb.new.annotations import bare
 from quantdb.new.design import Design, Field
 from quantdb.new.imports import Imports
-from quantdb.new.layout import call, docstring, fits, paragraph, text, width
+from quantdb.new.layout import call, docstring, fits, text, width
 from quantdb.new.rows import Row
 from quantdb.new.samples import OfServer
 from quantdb.new.source import source
@@ -84,10 +84,9 @@ def _shown(design: Design) -> str:
 def _skipped(row: Row) -> list[str]:
     if not row.refused:
         return []
-    why = f"make a row that passes {', '.join(row.refused)}"
-    lines = paragraph(why, "", "")
-    reason = lines[0] if fits(f'@pytest.mark.skip(reason="{lines[0]}")') else "make a row that fits"
-    return [f"@pytest.mark.skip(reason={text(reason)})"]
+    reason = text(f"no row was found that is taken: {', '.join(row.refused)}")
+    line = f"@pytest.mark.skip(reason={reason})"
+    return [line if fits(line) else '@pytest.mark.skip(reason="no row was found that is taken")']
 
 
 def _made(design: Design, row: Row, imports: Imports) -> list[str]:

@@ -8,7 +8,7 @@ import attrs
 from quantdb.check import types
 from quantdb.check.nullable import analysed
 from quantdb.check.tree import TreeError
-from quantdb.new.catalogue import described, search_path
+from quantdb.new.catalogue import described, settle
 from quantdb.new.defaults import defaults
 from quantdb.new.design import Design
 from quantdb.new.designing import designed
@@ -64,7 +64,7 @@ async def written(pool: Pool, table: str, package: str = "", model: str = "") ->
     design = designed(await _known_better(pool, there), package, model)
     made, sql = migration(design), statements(design)
     async with transaction(pool, readonly=True) as connection:
-        await search_path.one(connection)
+        await settle(connection)
         row = await found(connection, design)
         constant = await defaults(connection, [field.column for field in design.sent])
         for text in sql.values():
@@ -97,7 +97,7 @@ async def _known_better(pool: Pool, table: Table) -> Table:
         block = connection.transaction()
         await block.start()
         try:
-            await search_path.one(connection)
+            await settle(connection)
             prepared = await connection.prepare(asked)
             oids = [kind.oid for kind in prepared.get_parameters()]
             named = await types.described(connection, oids)
@@ -136,4 +136,4 @@ def _remarks(design: Design, made: Migration, row: Row) -> Iterator[str]:
     if allowed:
         yield f"kept as it is, and allowed in each file: {', '.join(allowed)}"
     if row.refused:
-        yield f"its test is skipped, make a row there that passes: {', '.join(row.refused)}"
+        yield f"its test is skipped: no row was found that is taken ({', '.join(row.refused)})"

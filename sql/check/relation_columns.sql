@@ -3,6 +3,7 @@
 -- it, in all of it; and the parse tree of the default, or of what a generated column is made of.
 -- A NOT NULL that is not valid or is of a foreign table does not count: nothing has held the rows to it.
 -- $1 oids
+-- not null: not_null
 WITH RECURSIVE tree AS (
     SELECT c.oid AS relation, c.oid AS part
     FROM pg_catalog.pg_class AS c

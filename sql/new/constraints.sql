@@ -2,6 +2,7 @@
 -- The constraints of a table, but for NOT NULL: the primary key first, then by name. columns are in
 -- the constraint's order; expression is that of a CHECK.
 -- $1 table_oid
+-- not null: definition
 SELECT
     k.conname::text AS name,
     CASE k.contype

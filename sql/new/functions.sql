@@ -1,6 +1,7 @@
 -- name: functions :many
 -- The functions $1 that are not PostgreSQL's own, by oid: how each was made, or the extension that it comes with.
 -- $1 oids
+-- not null: definition
 SELECT
     f.oid,
     f.oid::regprocedure::text AS name,

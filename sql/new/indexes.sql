@@ -2,6 +2,7 @@
 -- The indexes of a table, oldest first. columns are those it is ordered by, NULL for an expression; options are
 -- pg_index.indoption; extension is one that it needs.
 -- $1 table_oid
+-- not null: definition
 SELECT
     c.relname::text AS name,
     pg_get_indexdef(i.indexrelid) AS definition,

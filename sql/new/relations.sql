@@ -2,6 +2,7 @@
 -- Every table and view that is not the system's, by schema and name, as text that SQL reads; of partitions only those
 -- that are called one of $1. kind is pg_class.relkind; parent is the table that it is a partition of.
 -- $1 names
+-- not null: visible
 SELECT
     c.oid,
     n.nspname::text AS schema,

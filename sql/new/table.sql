@@ -1,6 +1,7 @@
 -- name: table :one
 -- What a table is beside its columns. partition_key is NULL unless it is partitioned; parents are the tables that it
--- inherits from; triggers may change what is stored; a policy may hide rows.
+-- inherits from; triggers may change what is stored; a policy may hide rows. has_children is about others that inherit
+-- from it, but for partitions.
 -- $1 table_oid
 SELECT
     obj_description(c.oid, 'pg_class') AS comment,
@@ -24,6 +25,7 @@ SELECT
         WHERE r.ev_class = c.oid
         ORDER BY r.rulename
     ) AS rules,
-    c.relrowsecurity AS row_security
+    c.relrowsecurity AS row_security,
+    c.relhassubclass AND c.relkind = 'r' AS has_children
 FROM pg_catalog.pg_class AS c
 WHERE c.oid = $1;

@@ -1,6 +1,6 @@
 """Statements of chance over three small tables, and rows for these."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Final, Literal
 
@@ -9,7 +9,7 @@ import attrs
 __all__ = ["PARAMETERS", "TABLES", "rows", "statement"]
 
 Kind = Literal["number", "truth"]
-Columns = dict[str, Kind]
+Columns = Mapping[str, Kind]
 
 TABLES: Final = """
 CREATE TABLE t0 (id integer PRIMARY KEY, a integer, b integer NOT NULL, f boolean);
@@ -66,10 +66,19 @@ def statement(chance: Random) -> str:
     return _Writer(chance).statement()
 
 
+def _kind(name: str) -> Kind:
+    return "truth" if name == "f" else "number"
+
+
+def _and(*parts: Columns) -> Columns:
+    merged: dict[str, Kind] = {}
+    for part in parts:
+        merged.update(part)
+    return merged
+
+
 def _of(table: str, alias: str) -> Columns:
-    return {
-        f"{alias}.{name}": "truth" if name == "f" else "number" for name in _TABLES[table].split()
-    }
+    return {f"{alias}.{name}": _kind(name) for name in _TABLES[table].split()}
 
 
 @attrs.define
@@ -126,7 +135,7 @@ class _Writer:
 
     def scalar(self, columns: Columns, depth: int) -> str:
         source, own = self.source(columns, depth - 2, 1)
-        both = {**columns, **own}
+        both = _and(columns, own)
         value, test = self.number(both, depth - 2), self.condition(both, depth - 2)
         aggregate = self.chance.choice(["max", "min", "sum", "count"])
         return self.pick(
@@ -188,7 +197,7 @@ class _Writer:
 
     def of_query(self, columns: Columns, depth: int) -> str:
         source, own = self.source(columns, depth - 2, 1)
-        both = {**columns, **own}
+        both = _and(columns, own)
         value, test = self.number(both, depth - 2), self.condition(both, depth - 1)
         how = self.chance.choice(["IN", "NOT IN", "> ALL", "= ANY", "<> ALL"])
         return self.pick(
@@ -215,16 +224,16 @@ class _Writer:
         split = self.chance.randrange(1, size)
         kind = self.chance.choice(["INNER", "LEFT", "LEFT", "RIGHT", "FULL", "FULL", "CROSS"])
         left, of_left = self.joined(outer, depth, split, lateral)
-        seen = {**lateral, **of_left} if kind not in {"RIGHT", "FULL"} else {}
+        seen: Columns = _and(lateral, of_left) if kind not in {"RIGHT", "FULL"} else {}
         right, of_right = self.joined(outer, depth, size - split, seen)
         right = f"({right})" if size - split > 1 else right
-        both = {**of_left, **of_right}
+        both = _and(of_left, of_right)
         if kind == "CROSS":
             return f"{left} CROSS JOIN {right}", both
         one, other = self.number(of_left, 0), self.number(of_right, 0)
         condition = f"{one} = {other}"
         if kind != "FULL" and self.is_in(60):
-            condition = self.condition({**outer, **both}, 2)
+            condition = self.condition(_and(outer, both), 2)
         elif self.is_in(10):
             condition = "true"
         return f"{left} {kind} JOIN {right} ON {condition}", both
@@ -235,16 +244,16 @@ class _Writer:
             table = self.chance.choice(list(_TABLES))
             return f"{table} AS {alias}", _of(table, alias)
         if self.is_in(70):
-            seen = {**outer, **lateral} if lateral and self.is_in(60) else outer
+            seen = _and(outer, lateral) if lateral and self.is_in(60) else outer
             query, kinds = self.query(seen, depth - 1)
             names = [self.name() for _ in kinds]
             word = "LATERAL " if seen is not outer else ""
-            columns = {f"{alias}.{n}": kind for n, kind in zip(names, kinds, strict=True)}
+            columns: Columns = {f"{alias}.{n}": kind for n, kind in zip(names, kinds, strict=True)}
             return f"{word}({query}) AS {alias} ({', '.join(names)})", columns
         if self.is_in(50):
             given = ", ".join(f"({self.number(outer, 0)}, {self.number(outer, 0)})" for _ in "12")
-            columns = {f"{alias}.p": "number", f"{alias}.q": "number"}
-            return f"(VALUES {given}) AS {alias} (p, q)", columns
+            pair: Columns = {f"{alias}.p": "number", f"{alias}.q": "number"}
+            return f"(VALUES {given}) AS {alias} (p, q)", pair
         called = self.chance.choice(
             ["generate_series(0, $1::integer)", "unnest(ARRAY[1, NULL])", "unnest(ARRAY[0, 1])"]
         )
@@ -263,7 +272,7 @@ class _Writer:
         source, own = self.source(outer, depth, 3)
         if self.is_in(60):
             own = self.some(own, 3)
-        seen = {**outer, **own}
+        seen = _and(outer, own)
         test = self.condition(seen, self.chance.randint(1, 3))
         where = f" WHERE {test}" if self.is_in(60) else ""
         kinds = kinds or [self.chance.choice(["number", "number", "truth"]) for _ in "123"]
@@ -369,7 +378,8 @@ class _Writer:
         source = "c"
         if self.is_in(40):
             source = f"c LEFT JOIN c AS d ON d.{names[0]} = c.{names[0]}"
-            columns |= {f"d.{name}": kind for name, kind in zip(names, kinds, strict=True)}
+            again: Columns = {f"d.{name}": kind for name, kind in zip(names, kinds, strict=True)}
+            columns = _and(columns, again)
         made = f"WITH c ({', '.join(names)}) AS ({query})"
         chosen = ", ".join([*self.some(columns, 3), self.number(columns, 2)])
         return f"{made} SELECT {chosen} FROM {source} WHERE {self.condition(columns, 2)}"
@@ -377,7 +387,7 @@ class _Writer:
     def writing(self) -> str:
         table = self.chance.choice(["t0", "t1", "t2"])
         other = self.chance.choice(list(_TABLES))
-        columns = {**_of(table, table), **_of(other, "o")}
+        columns = _and(_of(table, table), _of(other, "o"))
         test, value = self.condition(self.some(columns, 4), 2), self.number(columns, 2)
         returned = ", ".join([f"{table}.a", *self.some(columns, 3), self.number(columns, 2)])
         values = f"9, {self.number({}, 1)}, {self.number({}, 1)}, {self.condition({}, 1)}"

@@ -510,6 +510,31 @@ async def test_a_column_that_no_file_defines_is_looked_at_where_it_is_written(
     ]
 
 
+# What a person decides
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        ("-- What is known.", (False, True, False)),
+        ("-- not null: latest", (False, False, False)),
+        ("-- nullable: email", (False, True, True)),
+        ("-- not null: n, latest", (False, False, False)),
+    ],
+)
+async def test_a_comment_decides_what_can_be_null(
+    bare: asyncpg.Connection, tmp_path: Path, comment: str, expected: tuple[bool | None, ...]
+) -> None:
+    text = f"-- name: q :many\n{comment}\nSELECT c.n, c.latest, u.email\n"
+    text += "FROM (SELECT count(*) AS n, max(id) AS latest FROM users) AS c\n"
+    text += "LEFT JOIN users AS u ON true\nWHERE u.email = $1 ORDER BY u.id;"
+
+    facts = await examine(bare, write(tmp_path, {"a/q.sql": text}))
+
+    assert shown(facts) == []
+    assert expected == tuple(each.nullable for each in facts.statements["a/q.sql"].columns)
+
+
 # What is right
 
 
@@ -518,6 +543,7 @@ async def test_a_column_that_no_file_defines_is_looked_at_where_it_is_written(
     [
         "-- name: q :exec\nSELECT set_config('app.user', $1, true);",
         "-- name: q :exec\nSELECT pg_notify($1, $2), pg_advisory_xact_lock(1);",
+        "-- name: q :exec\n-- allow: cardinality\nSELECT nextval('users_id_seq');",
         "-- name: q :exec\nSET LOCAL lock_timeout = '1s';",
         "-- name: q :exec\nSET TRANSACTION READ ONLY;",
         "-- name: q :exec\nTRUNCATE trades, prices;",
@@ -566,6 +592,8 @@ async def test_a_column_that_no_file_defines_is_looked_at_where_it_is_written(
 async def test_what_is_right_is_left_alone(
     bare: asyncpg.Connection, tmp_path: Path, text: str
 ) -> None:
+    if "MERGE" in text and bare.get_server_version() < (15,):
+        pytest.skip("MERGE came with PostgreSQL 15")
     shutil.copytree(SQL / "schema", tmp_path / "schema")
 
     assert said(await examine(bare, write(tmp_path, {"a/q.sql": text}))) == []

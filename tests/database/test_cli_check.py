@@ -160,6 +160,85 @@ def test_problems_are_shown_all_at_once_with_file_line_and_hint(run: Run, shop: 
     assert "\x1b" not in done.stdout
 
 
+# Each file with the lines and the rules of its mistakes.
+MISTAKES: Final = {
+    "schema/0002_fills.sql": (
+        """
+        CREATE TABLE fills (
+            id bigint PRIMARY KEY,
+            price numeric(10, 2) NOT NULL,
+            fee double precision,
+            at timestamp NOT NULL
+        );
+        """,
+        [(3, "numeric-scale"), (4, "float-money"), (5, "timestamp")],
+    ),
+    "fills/name.sql": ("-- name: nam :one\nSELECT 1 AS one;\n", [(1, "file")]),
+    "fills/two.sql": ("-- name: two :one\nSELECT 1 AS one;\nSELECT 2;\n", [(3, "file")]),
+    "fills/gap.sql": ("-- name: gap :one\nSELECT\n    $2::int AS n;\n", [(3, "parameters")]),
+    "fills/star.sql": ("-- name: star :many\nSELECT *\nFROM orders;\n", [(2, "select-star")]),
+    "fills/put.sql": (
+        "-- name: put :many\nUPDATE orders SET note = ''\nRETURNING note;\n",
+        [(2, "write-in-read")],
+    ),
+    "fills/zone.sql": ("-- name: zone :exec\nSET timezone = 'UTC';\n", [(2, "session-set")]),
+    "fills/scan.sql": (
+        """
+        -- name: scan :many
+        -- index: orders_pkey
+        SELECT id
+        FROM orders
+        WHERE symbol = $1;
+        """,
+        [(2, "index"), (3, "annotation")],
+    ),
+    "fills/syntax.sql": ("-- name: syntax :one\nSELECT 1 +\nFROM orders;\n", [(3, "prepare")]),
+    "fills/spare.sql": ("-- name: spare :one\nSELECT 1 AS one;\n", [(1, "unused")]),
+}
+QUERIES: Final = """
+from pathlib import Path
+
+from quantdb import Database, Query
+
+SQL = Path(__file__).parent / "sql/fills"
+
+name = Query(SQL / "name.sql", int)
+two = Query(SQL / "two.sql", int)
+gap = Query(SQL / "gap.sql", int)
+star = Query(SQL / "star.sql", tuple)
+put = Query(SQL / "put.sql", str)
+zone = Query(SQL / "zone.sql")
+scan = Query(SQL / "scan.sql", int)
+syntax = Query(SQL / "syntax.sql", int)
+
+
+async def work(db: Database) -> None:
+    await scan.one(db, "AAPL")
+    await scan.all(db)
+"""
+IN_CODE: Final = [(18, "cardinality"), (19, "arguments")]
+
+
+def test_mistakes_of_every_kind_are_found_in_one_run(run: Run, shop: Path) -> None:
+    expected = {("shop/fills.py", line, rule) for line, rule in IN_CODE}
+    for name, (text, places) in MISTAKES.items():
+        file = shop / "shop/sql" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(dedent(text).lstrip())
+        expected |= {(f"shop/sql/{name}", line, rule) for line, rule in places}
+    (shop / "shop/fills.py").write_text(QUERIES.lstrip())
+
+    done = run("--repos", "shop", "--format", "json")
+
+    problems = json.loads(done.stdout)["problems"]
+    found = {
+        (each["file"], each["line"], each["rule"])
+        for each in problems
+        if each["severity"] == "problem"
+    }
+    assert sorted(expected - found) == sorted(found - expected) == []
+
+
 def test_the_report_in_the_readme_is_what_is_printed(run: Run, tmp_path: Path) -> None:
     for name, text in files().items():
         file = tmp_path / name

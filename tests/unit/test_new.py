@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from uuid import UUID
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +25,7 @@ from quantdb.new.hazards import hazards
 from quantdb.new.imports import Imports
 from quantdb.new.layout import call, docstring, listed, paragraph, text, width
 from quantdb.new.matching import matching
+from quantdb.new.migration import migration
 from quantdb.new.names import (
     camel,
     field_names,
@@ -36,7 +38,7 @@ from quantdb.new.names import (
 )
 from quantdb.new.source import source
 from quantdb.new.statements import statements
-from quantdb.new.table import Column, Constraint, Index, Table
+from quantdb.new.table import Column, Constraint, Function, Index, MadeType, Table
 
 TEXT = PgType("text")
 INT = PgType("int4")
@@ -498,6 +500,55 @@ def test_a_field_by_another_name_is_named_in_every_statement() -> None:
 )
 def test_the_hazards_of_a_table_are_known(column: Column, rules: Sequence[str]) -> None:
     assert rules == hazards(a_table(column))
+
+
+def test_what_an_extension_has_is_left_out_unless_a_type_needs_the_extension() -> None:
+    column = Column(
+        "id", INT, "integer", not_null=True, nullable=False, expression="f()", functions=[1]
+    )
+    check = Constraint("c", "check", "CHECK (g(id))", "g(id)", ["id"], functions=[2])
+    index = Index("i", "CREATE INDEX i ON public.orders USING gin (id)", extension="e")
+    table = attrs.evolve(
+        a_table(column, constraints=[check], indexes=[index]),
+        functions={
+            1: Function(1, "f()", "public", "c", "", "e"),
+            2: Function(2, "g(integer)", "public", "plpgsql", "CREATE FUNCTION g"),
+        },
+    )
+
+    made = migration(designed(table))
+
+    assert made.lacking == ["id"]
+    assert made.left_out == [
+        "the default of id, f(), for a function that is not to be had here",
+        "the index i, for the extension e",
+    ]
+    assert "    id integer NOT NULL,\n    CONSTRAINT c CHECK (g(id))\n" in made.text
+    assert "\nCREATE FUNCTION g;\n" in made.text
+
+    of_extension = MadeType(3, "public", "vector", "vector", "b", extension="e")
+    whole = migration(designed(attrs.evolve(table, types=[of_extension])))
+
+    assert (whole.left_out, whole.lacking) == ([], [])
+    assert "CREATE EXTENSION IF NOT EXISTS e;\n" in whole.text
+    assert "    id integer DEFAULT f() NOT NULL,\n" in whole.text
+    assert "CREATE INDEX IF NOT EXISTS i ON orders USING gin (id);\n" in whole.text
+
+
+def test_a_default_of_an_extension_that_postgresql_has_itself_is_that() -> None:
+    column = Column("id", PgType("uuid"), "uuid", expression="uuid_generate_v4()", functions=[1])
+    function = Function(1, "uuid_generate_v4()", "public", "c", "", "uuid-ossp")
+    made = migration(designed(attrs.evolve(a_table(column), functions={1: function})))
+
+    assert made.left_out == []
+    assert "    id uuid DEFAULT gen_random_uuid()\n" in made.text
+
+
+def test_what_a_text_holds_is_not_indented() -> None:
+    check = Constraint("c", "check", "CHECK ((a = 'one\ntwo'::text))", "", ["a"])
+    made = migration(designed(a_table(Column("a", TEXT, "text"), constraints=[check])))
+
+    assert "CHECK ((a = 'one\ntwo'::text))" in made.text
 
 
 # Files

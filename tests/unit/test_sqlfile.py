@@ -308,6 +308,30 @@ def test_a_gap_in_the_parameters_is_refused(tmp_path: Path, body: str, given_num
     assert said.endswith(f"there are {given_numbers}")
 
 
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("", 1),
+        ("-- nothing\n;\n", 1),
+        ("SELECT 1;\n\nSELECT 2", 4),
+        ("SELECT 1,\n  'a\nb", 3),
+        ("SELECT 1,\n  E'\\'\nb", 3),
+        ('SELECT 1\nAS "a', 3),
+        ("SELECT $$a$$,\n\n$x$ b $$", 4),
+        ("SELECT 1 /* a\n/* b */", 2),
+        ("SELECT 1,\n2 /* a", 3),
+        ("SELECT $1,\n$2,\n$4,\n$3,\n$6", 6),
+        ("SELECT $3,\n$1,\n$3", 2),
+        ("SELECT\n$1,\n$0", 4),
+        ("SELECT 1\0", 2),
+    ],
+)
+def test_whatever_is_wrong_is_named_by_its_line(tmp_path: Path, body: str, line: int) -> None:
+    file = written(tmp_path, f"-- name: q :many\n{body}")
+
+    assert refusal(file).startswith(f"{file}:{line}: ")
+
+
 # The folder.
 
 
