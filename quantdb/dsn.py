@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import attrs
 
 from quantdb.errors import ConfigError
+from quantdb.secrecy import Secret, secretive
 
 __all__ = ["Target", "redacted", "target_of"]
 
@@ -69,6 +70,7 @@ class Target:
 
     Attributes:
         dsn: The DSN without the keys that the driver is given otherwise.
+        password: That of the DSN; None if it has none, and the driver looks for it elsewhere.
         tls: The context that verifies the server, or False for no TLS.
         pooled: Whether a PgBouncer stands before the server.
         connect_timeout: Seconds, if the DSN names them.
@@ -77,6 +79,7 @@ class Target:
     """
 
     dsn: str = attrs.field(repr=redacted)
+    password: Secret | None
     tls: ssl.SSLContext | Literal[False]
     pooled: bool
     connect_timeout: float | None
@@ -106,6 +109,7 @@ class _Host:
         return self.port == _PGBOUNCER_PORT or self.name.partition(".")[0].endswith("-pooler")
 
 
+@secretive
 def target_of(dsn: str, *, pooled: bool | None) -> Target:
     """Return what *dsn* comes down to; *pooled* is None to recognise a PgBouncer.
 
@@ -147,12 +151,19 @@ def target_of(dsn: str, *, pooled: bool | None) -> Target:
     local = all(host.is_local() for host in hosts)
     return Target(
         dsn=urlunsplit(("postgresql", netloc, parts.path, urlencode(kept, quote_via=quote), "")),
+        password=_password(credentials, query),
         tls=_tls(query, local=local),
         pooled=any(host.is_pooled() for host in hosts) if pooled is None else pooled,
         connect_timeout=_seconds(query.get("connect_timeout")),
         hosts=", ".join(map(str, hosts)),
         local=local,
     )
+
+
+def _password(credentials: str, query: dict[str, str]) -> Secret | None:
+    """Return the password that the driver would take from the DSN."""
+    password = unquote(credentials.partition(":")[2]) or query.get("password", "")
+    return Secret(password) if password else None
 
 
 def _hosts(authority: str, query: dict[str, str]) -> list[_Host]:
@@ -222,6 +233,7 @@ def _context(
     except OSError as error:
         raise ConfigError(f"sslrootcert={roots}: {error.strerror}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's own minimum
+    context.set_alpn_protocols(["postgresql"])  # sslnegotiation=direct wants it
     if certificate:
         try:
             # A password, if only an empty one, or OpenSSL asks for it on the terminal.
