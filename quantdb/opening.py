@@ -107,7 +107,7 @@ class Opener:
         if cached is None:
             cached = 0 if target.pooled else _STATEMENTS_KEPT
         try:
-            return await asyncpg.connect(
+            connection: PooledConnection = await asyncpg.connect(
                 target.dsn,
                 # The driver keeps what it is given, in a tuple that shows it.
                 password=target.password,
@@ -124,6 +124,8 @@ class Opener:
             )
         except BaseException as error:
             raise bared(error)  # noqa: B904 - itself, without the driver's frames
+        connection.behind_pooler = target.pooled
+        return connection
 
     def _note(self, error: Exception, budget: float) -> None:
         """Say once that there is trouble, whoever meets it first."""

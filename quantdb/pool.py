@@ -326,5 +326,6 @@ def _is_lent(connection: object) -> TypeGuard[PoolConnectionProxy]:
 
 
 async def _reset_session(connection: asyncpg.Connection) -> None:
-    if not getattr(connection, "clean", False):
+    # Behind a pooler, RESET would undo a stranger's settings, and the pooler take them for ours.
+    if not getattr(connection, "clean", False) and not getattr(connection, "behind_pooler", False):
         await connection.execute(f"{connection.get_reset_query()}\n{_RESET}")
