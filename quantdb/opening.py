@@ -134,15 +134,19 @@ class Opener:
                 "%s gives no connection, and is asked again for up to %g s: %s",
                 self._target.hosts or "the server",
                 budget,
-                error,
+                _said(error),
             )
-        self.trouble = f"the last attempt to open one failed: {error}"
+        self.trouble = f"the last attempt to open one failed: {_said(error)}"
 
     def _open(self) -> None:
         self._known = True
         if self.trouble:
             self.trouble = ""
             _log.info("%s gives connections again", self._target.hosts or "the server")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__  # a socket that closes says nothing
 
 
 def _pause(attempts: int) -> float:
@@ -194,7 +198,7 @@ def _given_up(error: Exception | None, target: Target, budget: float, attempts: 
     where = target.hosts or "the server"
     if error is None or isinstance(error, TimeoutError):
         return PoolTimeout(f"{where} did not answer within {budget:g} s")
-    said = f"within {budget:g} s, in {attempts} attempts; the last one failed: {error}"
+    said = f"within {budget:g} s, in {attempts} attempts; the last one failed: {_said(error)}"
     if isinstance(error, asyncpg.PostgresError) and _is_full(error):
         return PoolTimeout(f"{where} had no connection to spare {said}")
     if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
@@ -222,7 +226,7 @@ def _meaning(error: Exception, target: Target) -> Exception:
     if isinstance(error, TimeoutError):
         return PoolTimeout(f"{where} did not answer in time")
     if isinstance(error, OSError):
-        return ConnectionLost(f"{where} cannot be reached: {error}")
+        return ConnectionLost(f"{where} cannot be reached: {_said(error)}")
     if isinstance(error, asyncpg.PostgresError):
         return _of_answer(error, where)
     return error
