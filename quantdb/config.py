@@ -74,7 +74,8 @@ class PoolConfig:
         acquire_timeout: Seconds to wait for a free connection.
         close_timeout: Seconds that closing may wait for work under way.
         idle_lifetime: Seconds after which an unused connection above ``min_size`` is closed.
-        application_name: How the connections are named in ``pg_stat_activity``.
+        application_name: How the connections are named in ``pg_stat_activity``; a name in the DSN
+            stands in for the default.
         pooled: Whether a PgBouncer in transaction mode stands before the server; None recognises
             a ``-pooler`` host and port 6432.
         statement_cache_size: Prepared statements kept per connection; None is 100, and 0 when

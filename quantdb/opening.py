@@ -14,6 +14,7 @@ import ssl
 from typing import Final
 
 import asyncpg
+import attrs
 
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection
@@ -106,6 +107,9 @@ class Opener:
         cached = config.statement_cache_size
         if cached is None:
             cached = 0 if target.pooled else _STATEMENTS_KEPT
+        name = config.application_name
+        if name == attrs.fields(PoolConfig).application_name.default:
+            name = target.application_name or name
         try:
             connection: PooledConnection = await asyncpg.connect(
                 target.dsn,
@@ -116,7 +120,7 @@ class Opener:
                 command_timeout=config.command_timeout,
                 statement_cache_size=cached,
                 server_settings={
-                    "application_name": config.application_name,
+                    "application_name": name,
                     "timezone": "UTC",
                     "datestyle": "ISO",
                 },

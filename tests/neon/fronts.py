@@ -1,15 +1,19 @@
 """What stands before a server and answers in its place: TLS, and Neon's proxy."""
 
 import asyncio
-import contextlib
+import socket
 import ssl
 import struct
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import attrs
+import pytest
+
+from quantdb import dsn
 
 SSL_REQUEST: Final = 80877103
 CANCEL_REQUEST: Final = 80877102
@@ -35,6 +39,23 @@ async def first_packet(reader: asyncio.StreamReader) -> tuple[int, bytes]:
     return code, packet
 
 
+def parameters_of(packet: bytes) -> dict[str, str]:
+    """Return the parameters of a startup packet."""
+    texts = packet[8:].rstrip(b"\0").decode().split("\0")
+    return dict(zip(texts[::2], texts[1::2], strict=True))
+
+
+def without_endpoint(packet: bytes) -> bytes:
+    """Return a startup packet without the option that Neon's proxy keeps for itself."""
+    kept = {
+        name: value
+        for name, value in parameters_of(packet).items()
+        if not (name == "options" and value.startswith("endpoint="))
+    }
+    body = b"".join(text.encode() + b"\0" for pair in kept.items() for text in pair)
+    return struct.pack("!i", len(body) + 9) + packet[4:8] + body + b"\0"
+
+
 def error_response(sqlstate: str, said: str) -> bytes:
     """Return the packet of a FATAL error."""
     fields = b"".join(
@@ -49,18 +70,23 @@ class Front:
     """A server before the server.
 
     Attributes:
-        port: Where it listens, on every address of this machine that was asked for.
+        server_dsn: The server behind it.
+        context: What it speaks TLS by; None if it speaks none.
+        answer: Asked at each start of a session what to say in place of the server, if anything.
+        port: Where it listens.
         starts: How often a session was asked for.
+        parameters: What the last session asked for.
         seen: What it was sent, unencrypted.
+        open: Its connections on either side.
     """
 
     server_dsn: str = attrs.field(repr=False)
     context: ssl.SSLContext | None = None
+    answer: Callable[[], Awaitable[bytes | None]] | None = None
     port: int = 0
     starts: int = 0
+    parameters: dict[str, str] = attrs.field(factory=dict[str, str])
     seen: bytes = attrs.field(default=b"", repr=False)
-    answer: Callable[[], Awaitable[bytes | None]] | None = None
-    on_traffic: Callable[[], None] | None = None
     open: set[asyncio.StreamWriter] = attrs.field(factory=set[asyncio.StreamWriter])
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,6 +115,9 @@ class Front:
         elif code != CANCEL_REQUEST:
             self.starts += 1
         self.seen += packet
+        if code != CANCEL_REQUEST:
+            self.parameters = parameters_of(packet)
+            packet = without_endpoint(packet)
         answer = await self.answer() if self.answer and code != CANCEL_REQUEST else None
         if answer is not None:
             writer.write(answer)
@@ -110,8 +139,6 @@ class Front:
             while data := await source.read(65_536):
                 if heard:
                     self.seen += data
-                    if self.on_traffic:
-                        self.on_traffic()
                 sink.write(data)
                 await sink.drain()
         sink.close()
@@ -141,7 +168,7 @@ async def listening(front: Front, host: str = "127.0.0.1") -> AsyncGenerator[Fro
     finally:
         server.close()
         front.hang_up()
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             await asyncio.wait_for(server.wait_closed(), 5)
 
 
@@ -150,3 +177,27 @@ def tls(certificate: str, key: str) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     return context
+
+
+@contextmanager
+def leading_here(host: str) -> Generator[None]:
+    """Let a name that is not of this machine lead to it."""
+    lookup: Callable[..., object] = getattr(socket, "getaddrinfo")  # noqa: B009 - its overloads
+
+    def found(name: object, *args: object, **kwargs: object) -> object:
+        return lookup("127.0.0.1" if name == host else name, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", found)
+        yield
+
+
+@contextmanager
+def trusting(roots: Path) -> Generator[None]:
+    """Let the system trust the certificates of a file."""
+    forget: Callable[[], None] = getattr(dsn, "_context").cache_clear  # noqa: B009 - it is private
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(roots))
+        forget()
+        yield
+    forget()

@@ -1,9 +1,8 @@
 """TLS: the server is verified unless it is this machine, and each bad certificate is explained."""
 
 import asyncio
-import socket
 import ssl
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -11,25 +10,19 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 from certificates import DAY, NOW, Certificate, make
-from fronts import Front, listening, tls
+from fronts import Front, leading_here, listening, tls, trusting
 
 import quantdb
 from quantdb import ConfigError, PoolConfig, PoolTimeout
-from quantdb import dsn as dsn_module
 
 HOST: Final = "db.example.com"
 CANARY: Final = "c4n4ry"
 
 
 @pytest.fixture(autouse=True)
-def example_com_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a name that is not of this machine lead to it."""
-    lookup: Callable[..., object] = getattr(socket, "getaddrinfo")  # noqa: B009 - its overloads
-
-    def found(host: object, *args: object, **kwargs: object) -> object:
-        return lookup("127.0.0.1" if host == HOST else host, *args, **kwargs)
-
-    monkeypatch.setattr(socket, "getaddrinfo", found)
+def example_com_is_here() -> Iterator[None]:
+    with leading_here(HOST):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -87,20 +80,16 @@ async def test_a_good_certificate_is_taken(
 
 
 async def test_the_roots_of_the_system_are_the_default(
-    folder: Path, authority: Certificate, server_dsn: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path, authority: Certificate, server_dsn: str
 ) -> None:
     good = make(folder, "known", HOST, issuer=authority)
-    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
-    forget: Callable[[], None] = getattr(dsn_module, "_context").cache_clear  # noqa: B009
-    forget()
-    try:
+    with trusting(authority.file):
         async with front_with(good, server_dsn) as front:
             for mode, roots in (("", ""), ("", "system"), ("require", "")):
                 config = config_for(front, server_dsn, mode=mode, roots=roots)
                 async with quantdb.create_pool(config) as pool:
                     assert await pool.fetchval("SELECT 1") == 1
-    finally:
-        forget()
+
     assert front.starts == 3
 
 
