@@ -51,7 +51,7 @@ def _of_statement(tokens: Sequence[Token]) -> str:
     match words:
         case ["set", scope, *_] if scope not in _OF_TRANSACTION:
             named = next((word for word in words[1:] if word not in {"", "session"}), "")
-            return f"SET {named} outlives its transaction: use SET LOCAL {named}"
+            return f"a SET of {named} outlives its transaction: use SET LOCAL {named}"
         case ["listen" | "load" | "prepare" as verb, *_] if words[1:2] != ["transaction"]:
             return f"{verb.upper()} is for a session"
         case ["declare", *_] if "hold" in words:

@@ -131,6 +131,8 @@ async def test_roles_are_judged_by_what_they_may_do(run: Run, empty_dsn: str) ->
     )
     assert lines_of(poor[1])["schema"][0] == "warning"
     assert "rights" not in lines_of(right[1])
+    assert "UPDATE on trades" in lines_of(right[1])["excess"][1]
+    assert "INSERT and UPDATE on quantdb_migrations" in lines_of(right[1])["excess"][1]
     assert lines_of(right[1])["schema"][0] == "ok"
     assert f"{role} owns trades, and may drop them" in lines_of(owner[1])["role"][1]
     assert "is a superuser" in lines_of(as_admin[1])["role"][1]
@@ -168,6 +170,7 @@ async def test_a_role_made_by_the_advice_is_well_and_can_do_all_the_work(
     assert found["role"] == ("ok", role)
     assert found["schema"][0] == "ok"
     assert "rights" not in found
+    assert "excess" not in found
 
 
 async def test_a_driver_that_changes_values_is_a_problem(
