@@ -133,7 +133,7 @@ async def until_sessions(
     admin: asyncpg.Connection, program: Program, what: str, count: int
 ) -> None:
     async with asyncio.timeout(SECONDS):
-        while await sessions(admin, program, what) != count:
+        while await sessions(admin, program, what) != count:  # noqa: ASYNC110 - nothing tells
             await asyncio.sleep(0.02)
 
 
