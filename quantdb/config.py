@@ -9,6 +9,7 @@ from quantdb import exact
 from quantdb.codecs import Codec
 from quantdb.dsn import Target, redacted, target_of
 from quantdb.errors import ConfigError
+from quantdb.secrecy import secretive
 
 __all__ = ["PoolConfig"]
 
@@ -60,21 +61,27 @@ def _codecs(_config: object, field: "attrs.Attribute[N]", value: tuple[object, .
 class PoolConfig:
     """Where the database is, and the limits of a pool on it. It pickles; its repr hides secrets.
 
+    A pickle holds the DSN, password included, because a Ray worker connects by it.
+
     Attributes:
         dsn: ``postgresql://user:password@host:port/database``, as a console gives it.
         min_size: Connections kept open; each keeps a Neon compute awake.
         max_size: Most connections that are open at once.
         command_timeout: Seconds that one statement may take.
-        connect_timeout: Seconds that one connection may take to open.
+        connect_timeout: Seconds that one connection may take to open, all attempts together: while
+            a serverless compute wakes up, a server starts or its connections are used up, it is
+            tried again.
         acquire_timeout: Seconds to wait for a free connection.
         close_timeout: Seconds that closing may wait for work under way.
         idle_lifetime: Seconds after which an unused connection above ``min_size`` is closed.
-        application_name: How the connections are named in ``pg_stat_activity``.
+        application_name: How the connections are named in ``pg_stat_activity``; a name in the DSN
+            stands in for the default.
         pooled: Whether a PgBouncer in transaction mode stands before the server; None recognises
             a ``-pooler`` host and port 6432.
         statement_cache_size: Prepared statements kept per connection; None is 100, and 0 when
             pooled, because an older PgBouncer loses them.
-        scale_to_zero: Keep no connection open, so that a serverless compute can sleep.
+        scale_to_zero: Keep no connection open beyond ``idle_lifetime``, and send nothing unasked,
+            so that a serverless compute can sleep.
         transactions: ``"explicit"`` is BEGIN and COMMIT around every method; ``"statement"`` leaves
             a method that is one statement, and has nothing to take back, to the transaction that
             PostgreSQL gives it.
@@ -116,3 +123,7 @@ class PoolConfig:
             ConfigError: It is no DSN of PostgreSQL, or contradicts itself.
         """
         return target_of(self.dsn, pooled=self.pooled)
+
+
+# The generated __init__ has the DSN among its local variables, and so would a traceback.
+setattr(PoolConfig, "__init__", secretive(PoolConfig.__init__))  # noqa: B010 - a method

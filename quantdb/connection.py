@@ -23,6 +23,7 @@ from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
 from quantdb.outcomes import swallowed, unreadable
+from quantdb.pooler import refuse_session_state
 
 __all__ = ["PooledConnection", "pooled"]
 
@@ -37,6 +38,7 @@ _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
 
 
+_plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009 - its types
 _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "prepare")  # noqa: B009 - its overloads
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
@@ -55,18 +57,29 @@ class PooledConnection(asyncpg.Connection):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = ("_codecs", "_portable", "_rules", "clean")
+    __slots__ = ("_codecs", "_portable", "_rules", "behind_pooler", "clean")
 
     tells_aborted_commit: Final = True
 
     clean: bool
     """Whether only repositories had it since the last reset; they leave nothing behind."""
 
+    behind_pooler: bool
+    """Whether each transaction may run in another session; see `quantdb.pooler`."""
+
+    def __init__(self, *args: object) -> None:
+        _plain_init(self, *args)
+        # For what the driver asks the server before `begin_session`.
+        self.clean, self.behind_pooler = True, False
+        self._codecs: tuple[Codec, ...] = ()
+        self._rules: dict[str, Rules] = {}
+        self._portable = False
+
     async def begin_session(self, codecs: Sequence[Codec]) -> None:
         """Have values travel exactly; *codecs* stand in for ours."""
         self.clean = True
         self._codecs = tuple(codecs)
-        self._rules: dict[str, Rules] = {}
+        self._rules = {}
         # A composite is made of parts, and the driver has no text form for them.
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
@@ -403,6 +416,8 @@ def _behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, *args: object, **options: object
     ) -> object:
+        if self.behind_pooler:
+            refuse_session_state(query)
         sent = self.admitted_at_once(query, args)
         if sent is None:
             # Without arguments, execute takes a script of several statements.

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsp
 import attrs
 
 from quantdb.errors import ConfigError
+from quantdb.secrecy import Secret, secretive
 
 __all__ = ["Target", "redacted", "target_of"]
 
@@ -24,20 +25,30 @@ _DROPPED: Final = frozenset(
     {
         "channel_binding",  # asyncpg has no SCRAM-PLUS; Neon's console asks for it
         "connection_limit",
+        "fallback_application_name",
         "gssencmode",
         "keepalives",
         "keepalives_count",
         "keepalives_idle",
         "keepalives_interval",
+        "load_balance_hosts",
         "pgbouncer",
         "pool_timeout",
+        "prepared_statement_cache_size",
+        "socket_timeout",
+        "sslcompression",
+        "sslsni",
+        "statement_cache_size",
         "tcp_user_timeout",
+        "uselibpqcompat",
     }
 )
-_TLS: Final = frozenset({"sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword"})
+_TLS: Final = frozenset({"ssl", "sslmode", "sslrootcert", "sslcert", "sslkey", "sslpassword"})
 # asyncpg ignores these as soon as it is given a context.
 _IGNORED: Final = frozenset({"sslcrl", "ssl_min_protocol_version", "ssl_max_protocol_version"})
 _VERIFIED: Final = frozenset({"require", "verify-ca", "verify-full"})
+# SQLAlchemy's word for sslmode, and node's.
+_SSL: Final = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 _UNVERIFIED: Final = frozenset({"disable", "allow", "prefer"})
 
 # A folder of sockets, an IPv6 address in brackets, or a name; the last two may have a port.
@@ -69,17 +80,21 @@ class Target:
 
     Attributes:
         dsn: The DSN without the keys that the driver is given otherwise.
+        password: That of the DSN; None if it has none, and the driver looks for it elsewhere.
         tls: The context that verifies the server, or False for no TLS.
         pooled: Whether a PgBouncer stands before the server.
         connect_timeout: Seconds, if the DSN names them.
+        application_name: The name that the DSN gives the connections; empty if it gives none.
         hosts: What is connected to, for messages.
         local: Whether every host is this machine.
     """
 
     dsn: str = attrs.field(repr=redacted)
+    password: Secret | None
     tls: ssl.SSLContext | Literal[False]
     pooled: bool
     connect_timeout: float | None
+    application_name: str
     hosts: str
     local: bool
 
@@ -106,6 +121,7 @@ class _Host:
         return self.port == _PGBOUNCER_PORT or self.name.partition(".")[0].endswith("-pooler")
 
 
+@secretive
 def target_of(dsn: str, *, pooled: bool | None) -> Target:
     """Return what *dsn* comes down to; *pooled* is None to recognise a PgBouncer.
 
@@ -147,12 +163,20 @@ def target_of(dsn: str, *, pooled: bool | None) -> Target:
     local = all(host.is_local() for host in hosts)
     return Target(
         dsn=urlunsplit(("postgresql", netloc, parts.path, urlencode(kept, quote_via=quote), "")),
+        password=_password(credentials, query),
         tls=_tls(query, local=local),
         pooled=any(host.is_pooled() for host in hosts) if pooled is None else pooled,
         connect_timeout=_seconds(query.get("connect_timeout")),
+        application_name=query.get("application_name", ""),
         hosts=", ".join(map(str, hosts)),
         local=local,
     )
+
+
+def _password(credentials: str, query: dict[str, str]) -> Secret | None:
+    """Return the password that the driver would take from the DSN."""
+    password = unquote(credentials.partition(":")[2]) or query.get("password", "")
+    return Secret(password) if password else None
 
 
 def _hosts(authority: str, query: dict[str, str]) -> list[_Host]:
@@ -194,7 +218,8 @@ def _port(text: str) -> int:
 
 def _tls(query: dict[str, str], *, local: bool) -> ssl.SSLContext | Literal[False]:
     """Return a verifying context unless every host is local, or TLS is switched off by name."""
-    mode = query.get("sslmode")
+    said = query.get("ssl")
+    mode = query.get("sslmode", None if said is None else _SSL.get(said, said))
     if mode is not None and mode not in _VERIFIED | _UNVERIFIED:
         raise ConfigError(f"sslmode={mode} is unknown; use verify-full, or disable")
     for name in _IGNORED & query.keys():
@@ -222,6 +247,7 @@ def _context(
     except OSError as error:
         raise ConfigError(f"sslrootcert={roots}: {error.strerror}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's own minimum
+    context.set_alpn_protocols(["postgresql"])  # sslnegotiation=direct wants it
     if certificate:
         try:
             # A password, if only an empty one, or OpenSSL asks for it on the terminal.

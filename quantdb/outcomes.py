@@ -13,6 +13,7 @@ import asyncpg
 
 from quantdb.errors import (
     CommitUnknown,
+    ConfigError,
     Conflict,
     ConnectionLost,
     Contention,
@@ -35,6 +36,12 @@ __all__ = [
 
 # Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
 _LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
+# A prepared statement of the driver's that another session has, or has not.
+_STATEMENT_GONE: Final = (
+    asyncpg.InvalidSQLStatementNameError,
+    asyncpg.DuplicatePreparedStatementError,
+)
+_OF_THE_DRIVER: Final = "__asyncpg_"
 _ARGUMENT: Final = re.compile(r"invalid input for query argument (\$\d+)")
 _LOST_WORDS: Final = (
     "connection is closed",
@@ -128,5 +135,13 @@ def _refusal(error: Exception) -> Exception | None:
     if is_refused_by_abort(error):
         return TransactionAborted(f"an error before this one has aborted the transaction: {error}")
     if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-        return ReadOnly(str(error))
+        return ReadOnly(
+            f"{error}: it is a standby or read replica, or the transaction, role or database is "
+            "read-only; write to the primary"
+        )
+    if isinstance(error, _STATEMENT_GONE) and _OF_THE_DRIVER in str(error):
+        return ConfigError(
+            f"{error.args[0]}: a PgBouncer in transaction mode stands between, and loses prepared "
+            "statements; PoolConfig(pooled=True), or statement_cache_size=0"
+        )
     return None

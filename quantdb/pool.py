@@ -18,13 +18,14 @@ from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import PoolTimeout
+from quantdb.opening import Opener
 from quantdb.outcomes import fail
+from quantdb.secrecy import secretive
 
 __all__ = ["Pool", "create_pool"]
 
 _log: Final = logging.getLogger(__name__)
 
-_STATEMENTS_KEPT: Final = 100
 # RESET ALL leaves the role and temporary tables of whoever had the session before.
 _RESET: Final = "RESET SESSION AUTHORIZATION; RESET ROLE; DISCARD TEMP;"
 
@@ -67,11 +68,12 @@ class Pool:
         config: Its limits.
     """
 
-    __slots__ = ("__weakref__", "_driver", "_opening", "_waiting", "config")
+    __slots__ = ("__weakref__", "_driver", "_opener", "_opening", "_waiting", "config")
 
     def __init__(self, config: PoolConfig) -> None:
         self.config: Final = config
         self._driver: asyncpg.Pool | None = None
+        self._opener = Opener(config)
         self._opening = asyncio.Lock()
         self._waiting = 0
 
@@ -114,12 +116,17 @@ class Pool:
         self._waiting += 1
         try:
             connection = await driver.acquire(timeout=limit)
+        except PoolTimeout as error:  # the server's connections are used up, or it is silent
+            error.size, error.waiting = driver.get_size(), self._waiting
+            error.in_use = error.size - driver.get_idle_size()
+            raise
         except TimeoutError:
             size, idle = driver.get_size(), driver.get_idle_size()
             what = "became free" if size >= self.config.max_size else "could be opened"
             raise PoolTimeout(
                 f"no connection {what} within {limit:g} s: {size} open of at most "
-                f"{self.config.max_size}, {size - idle} in use, {self._waiting} waiting",
+                f"{self.config.max_size}, {size - idle} in use, {self._waiting} waiting"
+                + (f"; {self._opener.trouble}" if self._opener.trouble else ""),
                 size,
                 size - idle,
                 self._waiting,
@@ -281,27 +288,14 @@ class Pool:
 
     async def _connected(self) -> asyncpg.Pool:
         config = self.config
-        target = config.target()
-        cached = config.statement_cache_size
-        if cached is None:
-            cached = 0 if target.pooled else _STATEMENTS_KEPT
         driver = asyncpg.create_pool(
-            target.dsn,
+            connect=self._opener,
             min_size=0 if config.scale_to_zero else config.min_size,
             max_size=config.max_size,
             max_inactive_connection_lifetime=config.idle_lifetime,
             connection_class=PooledConnection,
             init=self._begin_session,
             reset=_reset_session,
-            timeout=target.connect_timeout or config.connect_timeout,
-            command_timeout=config.command_timeout,
-            statement_cache_size=cached,
-            server_settings={
-                "application_name": config.application_name,
-                "timezone": "UTC",
-                "datestyle": "ISO",
-            },
-            ssl=target.tls,
         )
         try:
             await driver
@@ -315,6 +309,7 @@ class Pool:
         await ours.begin_session(self.config.codecs)
 
 
+@secretive
 def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
     """Make a pool; ``await`` it, or use it with ``async with``.
 
@@ -331,5 +326,6 @@ def _is_lent(connection: object) -> TypeGuard[PoolConnectionProxy]:
 
 
 async def _reset_session(connection: asyncpg.Connection) -> None:
-    if not getattr(connection, "clean", False):
+    # Behind a pooler, RESET would undo a stranger's settings, and the pooler take them for ours.
+    if not getattr(connection, "clean", False) and not getattr(connection, "behind_pooler", False):
         await connection.execute(f"{connection.get_reset_query()}\n{_RESET}")

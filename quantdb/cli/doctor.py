@@ -18,7 +18,7 @@ from quantdb import schema
 from quantdb.cli import findings
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.console import clock, out
-from quantdb.cli.findings import Finding, Mark, Role, Server
+from quantdb.cli.findings import Finding, Held, Mark, Powers, Role, Server
 from quantdb.cli.settings import SETTINGS, of_connections, of_settings
 from quantdb.config import PoolConfig
 from quantdb.database import Connection
@@ -51,7 +51,9 @@ _SQL: Final = sql_folder() / "doctor"
 _CONNECTIONS: Final = Query(_SQL / "connections.sql", int)
 _ECHO: Final = Query(_SQL / "echo.sql", _as_it_is)
 _ENCRYPTION: Final = Query(_SQL / "encryption.sql", _Encryption)
+_HELD: Final = Query(_SQL / "held.sql", Held)
 _PING: Final = Query(_SQL / "ping.sql", int)
+_POWERS: Final = Query(_SQL / "powers.sql", Powers)
 _ROLE: Final = Query(_SQL / "role.sql", Role)
 _SERVER: Final = Query(_SQL / "server.sql", Server)
 _SETTINGS: Final = Query(_SQL / "settings.sql", _Setting)
@@ -158,8 +160,11 @@ async def _of_rights(connection: Connection) -> list[Finding]:
     if ledger is not None:
         there = await schema.applied(connection) if ledger.may_select else None
     role = await _ROLE.one(connection)
+    powers = await _POWERS.one(connection)
+    held = await _HELD.all(connection, list(tables), list(findings.ALL_RIGHTS))
     return [
         *findings.of_role(role, list(tables.values())),
+        *findings.of_excess(role, list(tables.values()), powers, held),
         findings.of_schema(here, there),
     ]
 

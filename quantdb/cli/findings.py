@@ -10,13 +10,17 @@ from quantdb.config import PoolConfig
 from quantdb.schema import Migration
 
 __all__ = [
+    "ALL_RIGHTS",
     "RIGHTS",
     "Finding",
+    "Held",
     "Mark",
+    "Powers",
     "Role",
     "Server",
     "Table",
     "of_clock",
+    "of_excess",
     "of_latency",
     "of_pooler",
     "of_role",
@@ -39,6 +43,17 @@ RIGHTS: Final = {
     "quantdb_migrations": ("SELECT",),
 }
 """What the statements of the repositories and of doctor need, and no more, by table."""
+
+ALL_RIGHTS: Final = (
+    "SELECT",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "TRUNCATE",
+    "REFERENCES",
+    "TRIGGER",
+)
+"""What there is to be had of a table."""
 
 
 @attrs.frozen
@@ -102,6 +117,27 @@ class Table:
     may_select: bool
     may_insert: bool
     may_update: bool
+
+
+@attrs.frozen
+class Held:
+    """A row of ``sql/doctor/held.sql``: a right that we have on a table."""
+
+    name: str
+    held: str
+
+
+@attrs.frozen
+class Powers:
+    """A row of ``sql/doctor/powers.sql``.
+
+    Attributes:
+        attributes: Those of the role, such as ``CREATEDB``.
+        may_create_in: Where it may make objects, as it stands in a statement.
+    """
+
+    attributes: Sequence[str]
+    may_create_in: Sequence[str]
 
 
 def of_server(server: Server) -> list[Finding]:
@@ -192,6 +228,8 @@ def of_role(role: Role, tables: Sequence[Table]) -> list[Finding]:
     elif owned:
         said = f"{role.name} owns {', '.join(owned)}, and may drop them"
         found = [Finding("warning", "role", said, _least(role))]
+    if _only_reads(tables):
+        return [*found, Finding("ok", "rights", "it reads, and may not write")]
     lacking = {table.name: missing for table in tables if (missing := _lacking(table))}
     if lacking or not role.may_stage:
         refused = [f"no {' and no '.join(rights)} on {name}" for name, rights in lacking.items()]
@@ -200,6 +238,41 @@ def of_role(role: Role, tables: Sequence[Table]) -> list[Finding]:
         grants = _grants(lacking, role, role.quoted_name, staging=not role.may_stage)
         found.append(Finding("warning", "rights", "; ".join(refused), f"as owner: {grants}"))
     return found
+
+
+def _only_reads(tables: Sequence[Table]) -> bool:
+    return bool(tables) and all(
+        table.may_select and not (table.owned or table.may_insert or table.may_update)
+        for table in tables
+    )
+
+
+def of_excess(
+    role: Role, tables: Sequence[Table], powers: Powers, held: Sequence[Held]
+) -> list[Finding]:
+    """Judge what we may do that the work does not need; what an owner may was said already."""
+    owned = {table.name for table in tables if table.owned}
+    excess: dict[str, list[str]] = {}
+    for right in held:
+        if right.name not in owned and right.held not in RIGHTS[right.name]:
+            excess.setdefault(right.name, []).append(right.held)
+    if role.superuser or not (excess or powers.attributes or powers.may_create_in):
+        return []
+    taken = [f"REVOKE {', '.join(rights)} ON {name}" for name, rights in excess.items()]
+    taken += [f"REVOKE CREATE ON {place}" for place in powers.may_create_in]
+    said = [f"{' and '.join(rights)} on {name}" for name, rights in excess.items()]
+    said += [f"CREATE in {place}" for place in powers.may_create_in]
+    said += powers.attributes
+    advice = "; ".join(f"{right} FROM {role.quoted_name}" for right in taken)
+    if powers.attributes:
+        without = " ".join(f"NO{attribute}" for attribute in powers.attributes)
+        advice = "; ".join(filter(None, [advice, f"ALTER ROLE {role.quoted_name} {without}"]))
+    through = "; or from PUBLIC, or the role that it has them by"
+    return [
+        Finding(
+            "warning", "excess", f"more than the work needs: {', '.join(said)}", advice + through
+        )
+    ]
 
 
 def _lacking(table: Table) -> list[str]:

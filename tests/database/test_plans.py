@@ -29,7 +29,7 @@ _FOLDER: Final = sqlfile.sql_folder()
 _STATEMENTS: Final = {
     f"{file.parent.name}/{file.stem}": sqlfile.read(file)
     for file in sorted(_FOLDER.glob("*/*.sql"))
-    if file.parent.name != "schema"
+    if file.parent.name not in {"roles", "schema"}
 }
 _INDEXED: Final = [name for name, statement in _STATEMENTS.items() if statement.indexes]
 

@@ -86,14 +86,23 @@ def test_the_endpoint_option_of_neon_is_kept() -> None:
     [
         "channel_binding",
         "connection_limit",
+        "fallback_application_name",
         "gssencmode",
         "keepalives",
         "keepalives_count",
         "keepalives_idle",
         "keepalives_interval",
+        "load_balance_hosts",
         "pgbouncer",
         "pool_timeout",
+        "prepared_statement_cache_size",
+        "socket_timeout",
+        "ssl",
+        "sslcompression",
+        "sslsni",
+        "statement_cache_size",
         "tcp_user_timeout",
+        "uselibpqcompat",
         "sslmode",
         "connect_timeout",
     ],
@@ -273,6 +282,17 @@ def test_a_local_host_of_the_environment_needs_no_tls(monkeypatch: pytest.Monkey
     monkeypatch.setenv("PGHOST", "/tmp")
 
     assert not verifies("postgresql:///db")
+
+
+@pytest.mark.parametrize(
+    ("ssl_", "verified"),
+    [("require", True), ("true", True), ("verify-full", True), ("disable", False), ("0", False)],
+)
+def test_the_word_of_other_drivers_for_tls_is_taken(ssl_: str, *, verified: bool) -> None:
+    assert verifies(f"postgresql+asyncpg://localhost/db?ssl={ssl_}") is verified
+    assert verifies(f"postgresql+asyncpg://db.example.com/db?ssl={ssl_}") is verified
+    assert "sslmode" in refusal("postgresql://h/db?ssl=perhaps")
+    assert verifies("postgresql://h/db?ssl=disable&sslmode=require")
 
 
 def test_the_context_is_made_once_a_process() -> None:

@@ -16,7 +16,9 @@ from quantdb import Query, sqlfile
 
 SQL: Final = sqlfile.sql_folder()
 FILES: Final = sorted(
-    file for file in SQL.rglob("*.sql") if file.relative_to(SQL).parts[0] != "schema"
+    file
+    for file in SQL.rglob("*.sql")
+    if file.relative_to(SQL).parts[0] not in {"roles", "schema"}  # which are scripts
 )
 SCHEMA: Final = "\n".join(
     file.read_text("utf-8") for file in sorted((SQL / "schema").glob("*.sql"))

@@ -1,0 +1,192 @@
+"""The roles that are shipped: enough for the work, and no more; and doctor sees the difference."""
+
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from cli_runs import Run, runner
+from methods import every_method
+from support import MINUTE, NOON, a_price, a_trade, fresh
+
+import quantdb
+from quantdb import NewUser, PoolConfig, PriceRepo, TradeRepo, UserRepo
+from quantdb.cli.console import out
+from quantdb.sqlfile import sql_folder
+
+BEYOND = [
+    "DELETE FROM trades",
+    "DELETE FROM users",
+    "TRUNCATE trades",
+    "TRUNCATE prices",
+    "UPDATE trades SET price = 0",
+    "ALTER TABLE trades DROP CONSTRAINT trades_quantity_positive",
+    "ALTER TABLE prices DISABLE TRIGGER ALL",
+    "CREATE INDEX ON trades (price)",
+    "CREATE TABLE mine (a int)",
+    "CREATE SCHEMA mine",
+    "CREATE ROLE mine",
+    "CREATE TRIGGER t BEFORE INSERT ON trades EXECUTE FUNCTION tsvector_update_trigger()",
+    "DROP TABLE trades",
+    "INSERT INTO quantdb_migrations VALUES ('quantdb', 9, '9.sql', 'x')",
+    "UPDATE quantdb_migrations SET checksum = 'x'",
+    "COPY trades TO PROGRAM 'cat'",
+]
+
+
+@pytest.fixture
+async def owner(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """The owner of a database from which nobody else has a right, and the shipped roles in it."""
+    async with quantdb.create_pool(PoolConfig(empty_dsn, min_size=0)) as pool:
+        await quantdb.migrate(pool)
+    connection = await asyncpg.connect(empty_dsn)
+    name = urlsplit(empty_dsn).path[1:]
+    await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+    await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+    for _twice in range(2):
+        for file in ("app", "reader"):
+            await connection.execute((sql_folder() / f"roles/{file}.sql").read_text())
+    yield connection
+    await connection.execute("DROP OWNED BY quantdb_app, quantdb_reader")
+    await connection.execute("DROP ROLE quantdb_app; DROP ROLE quantdb_reader")
+    await connection.close()
+
+
+async def member(owner: asyncpg.Connection, dsn: str, group: str) -> tuple[str, str]:
+    """Make a role that is a member of a shipped one; give its name and its DSN."""
+    role, password = f"member_{fresh()}", fresh()
+    await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' IN ROLE {group}")
+    parts = urlsplit(dsn)
+    host = parts.netloc.rpartition("@")[2]
+    return role, parts._replace(netloc=f"{role}:{password}@{host}").geturl()
+
+
+@pytest.fixture
+async def app(owner: asyncpg.Connection, empty_dsn: str) -> AsyncIterator[str]:
+    role, dsn = await member(owner, empty_dsn, "quantdb_app")
+    yield dsn
+    await owner.execute(f"DROP OWNED BY {role}")
+    await owner.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
+async def reader(owner: asyncpg.Connection, empty_dsn: str) -> AsyncIterator[str]:
+    role, dsn = await member(owner, empty_dsn, "quantdb_reader")
+    yield dsn
+    await owner.execute(f"DROP ROLE {role}")
+
+
+@pytest.fixture
+def run(empty_dsn: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    run = runner(empty_dsn, capsys, monkeypatch)
+    monkeypatch.setattr(out, "width", 1_000)
+    return run
+
+
+async def findings(run: Run, dsn: str) -> dict[str, tuple[str, str]]:
+    _code, told, _err = await run("doctor", "--dsn", dsn)
+    rows = [line.split("│")[1:-1] for line in told.splitlines() if line.startswith("│")]
+    found: dict[str, tuple[str, str]] = {}
+    last = ""
+    for mark, what, said in ([cell.strip() for cell in row] for row in rows):
+        found[what or last] = (mark or found[last][0], (found[last][1] if not what else "") + said)
+        last = what or last
+    return found
+
+
+async def test_the_application_can_do_all_the_work(app: str, run: Run) -> None:
+    async with quantdb.create_pool(PoolConfig(app, min_size=0)) as pool:
+        await every_method(pool, fresh())
+    found = await findings(run, app)
+
+    assert found["role"][0] == "ok"
+    assert found["schema"][0] == "ok"
+    assert not {"rights", "excess"} & found.keys()
+
+
+@pytest.mark.parametrize("group", ["app", "reader"])
+async def test_nothing_beyond_the_work_is_allowed(app: str, reader: str, group: str) -> None:
+    connection = await asyncpg.connect({"app": app, "reader": reader}[group])
+    try:
+        for statement in BEYOND:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_the_reader_reads_and_writes_nothing(
+    owner: asyncpg.Connection, empty_dsn: str, reader: str, run: Run
+) -> None:
+    trade, bar = a_trade("AAPL"), a_price("AAPL")
+    async with quantdb.create_pool(PoolConfig(empty_dsn, min_size=0)) as pool:
+        await TradeRepo(pool).insert(trade)
+        await PriceRepo(pool).upsert(bar)
+        ann = await UserRepo(pool).insert(NewUser("Ann"))
+    async with quantdb.create_pool(PoolConfig(reader, min_size=0)) as pool:
+        assert trade == await TradeRepo(pool).get(trade.id)
+        assert bar == await PriceRepo(pool).get("AAPL", MINUTE, NOON)
+        assert ann == await UserRepo(pool).get(ann.id)
+        for write in (
+            TradeRepo(pool).insert(a_trade("AAPL")),
+            TradeRepo(pool).insert_many([a_trade("AAPL")]),
+            PriceRepo(pool).upsert(bar),
+            PriceRepo(pool).upsert_many([bar]),
+            UserRepo(pool).insert(NewUser("Bob")),
+            UserRepo(pool).update(ann, name="Anna"),
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await write
+    found = await findings(run, reader)
+
+    assert found["role"][0] == "ok"
+    assert found["rights"] == ("ok", "it reads, and may not write")
+    assert "excess" not in found
+    assert await owner.fetchval("SELECT count(*) FROM trades") == 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (
+            "GRANT DELETE, TRUNCATE ON trades TO {}",
+            "DELETE and TRUNCATE on trades",
+            "REVOKE DELETE",
+        ),
+        ("GRANT UPDATE ON trades TO {}", "UPDATE on trades", "REVOKE UPDATE ON trades FROM"),
+        ("GRANT TRIGGER ON prices TO {}", "TRIGGER on prices", "REVOKE TRIGGER"),
+        (
+            "GRANT CREATE ON SCHEMA public TO {}",
+            "CREATE in SCHEMA public",
+            "REVOKE CREATE ON SCHEMA",
+        ),
+        ("ALTER ROLE {} CREATEDB CREATEROLE", "CREATEROLE, CREATEDB", "NOCREATEROLE NOCREATEDB"),
+        ("ALTER ROLE {} BYPASSRLS", "BYPASSRLS", "NOBYPASSRLS"),
+    ],
+)
+async def test_doctor_says_what_is_too_much(
+    owner: asyncpg.Connection, app: str, run: Run, case: tuple[str, str, str]
+) -> None:
+    grant, said, advice = case
+    await owner.execute(grant.format(urlsplit(app).username))
+
+    mark, told = (await findings(run, app))["excess"]
+
+    assert mark == "warning"
+    assert said in told
+    assert advice in told
+
+
+async def test_doctor_says_what_is_missing(
+    owner: asyncpg.Connection, app: str, run: Run, empty_dsn: str
+) -> None:
+    await owner.execute("REVOKE INSERT ON trades FROM quantdb_app")
+    await owner.execute(
+        f"REVOKE TEMPORARY ON DATABASE {urlsplit(empty_dsn).path[1:]} FROM quantdb_app"
+    )
+
+    mark, told = (await findings(run, app))["rights"]
+
+    assert mark == "warning"
+    assert "no INSERT on trades" in told
+    assert "no TEMPORARY on the database" in told
