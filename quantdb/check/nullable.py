@@ -11,7 +11,8 @@ from quantdb.check.nulls.build import columns_of
 from quantdb.check.nulls.levels import NOTHING
 from quantdb.check.nulls.reasoner import Reasoner
 from quantdb.check.relations import Catalogue, looked_up
-from quantdb.check.tree import Node, only, parsed, spelled_out
+from quantdb.check.spelling import spelled_out
+from quantdb.check.tree import Node, only, parsed
 from quantdb.database import Connection
 from quantdb.query import Query
 from quantdb.transaction import is_alive

@@ -108,6 +108,10 @@ def as_it_is(value: object) -> object:
     return value
 
 
+def as_a_tuple(*columns: object) -> tuple[object, ...]:
+    return columns
+
+
 def statements(folder: Folder, table: str, kind: str) -> Statements:
     insert = f"INSERT INTO {table} (n, value) VALUES ($1, $2)"
     return Statements(
@@ -350,8 +354,7 @@ async def test_100_000_random_rows_spread_over_three_zones_come_back_equal(
                 insert = f"INSERT INTO filled VALUES ({dollars})"
                 await pool.executemany(insert, filled[at : at + BATCH])
                 await pool.copy_records_to_table("copied", records=copied[at : at + BATCH])
-            for table, sent in (("filled", filled), ("copied", copied)):
-                select = f"SELECT * FROM {table} ORDER BY n"
-                see_equal(sent, [tuple(row) for row in await pools[0].fetch(select)])
-                streamed = query(tmp_path, select, lambda *columns: columns).stream(pools[1])
-                see_equal(sent, [row async for row in streamed])
+            found = await pools[0].fetch("SELECT * FROM filled ORDER BY n")
+            see_equal(filled, [tuple(row) for row in found])
+            every = query(tmp_path, "SELECT * FROM copied ORDER BY n", as_a_tuple)
+            see_equal(copied, [row async for row in every.stream(pools[1])])
