@@ -1548,3 +1548,15 @@ SELECT json_scalar(amount), json_serialize(to_json(amount)), json(amount::text) 
 
 -- columns: NN-, from 17
 SELECT json_scalar(price), json_serialize(to_json(price)), json_object('a': price ABSENT ON NULL) FROM orders;
+
+-- columns: N-N
+SELECT unnest(tags), tags, first_value(tags) OVER (ORDER BY id) FROM accounts;
+
+-- columns: --
+SELECT generate_series(1, credit::integer), credit FROM accounts;
+
+-- columns: -NN
+SELECT a.id, t, a.tags FROM accounts AS a LEFT JOIN LATERAL unnest(a.tags) AS t ON true;
+
+-- columns: -N-
+SELECT a.id, t, a.tags FROM accounts AS a CROSS JOIN LATERAL unnest(a.tags) AS t;

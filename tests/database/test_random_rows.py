@@ -124,7 +124,7 @@ def statements(folder: Folder, table: str, kind: str) -> Statements:
 
 
 @pytest.mark.parametrize("kind", BY_TYPE)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(data=st.data())
 async def test_values_of_every_type_come_back_equal_by_every_way(
     ways: Ways, kind: str, data: st.DataObject
@@ -210,7 +210,7 @@ class Chance:
 
     def json(self, depth: int = 2) -> object:
         if depth and self.whole(0, 2):
-            several = range(self.whole(0, 3))
+            several = range(self.whole(0, 2))
             if self.whole(0, 1):
                 return {self.text(): self.json(depth - 1) for _ in several}
             return [self.json(depth - 1) for _ in several]
@@ -258,12 +258,12 @@ class Chance:
         return make() if self.whole(1, 20) > 1 else None
 
     def several(self, make: Callable[[], object]) -> list[object]:
-        return [self.maybe(make) for _ in range(self.whole(0, 4))]
+        return [self.maybe(make) for _ in range(self.whole(0, 2))]
 
     def table_of(self, make: Callable[[], object]) -> list[object]:
         """An array of two dimensions."""
-        width = self.whole(1, 3)
-        return [[self.maybe(make) for _ in range(width)] for _ in range(self.whole(1, 3))]
+        width = self.whole(1, 2)
+        return [[self.maybe(make) for _ in range(width)] for _ in range(self.whole(1, 2))]
 
 
 MAKERS: Final[dict[str, Callable[[Chance], Callable[[], object]]]] = {

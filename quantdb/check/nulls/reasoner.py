@@ -139,7 +139,7 @@ class Reasoner:
             level = built(self._numbers, query, parent, known, self)
             if not self._counts(level):
                 level.conditions = [each for each in level.conditions if each.kind != "true"]
-            level.rows = level.groups = known
+            level.rows = level.windows = level.groups = known
             self._levels[here] = level  # what is asked meanwhile goes by what stands in it
             self._know(level)
         return self._levels[here]
@@ -163,7 +163,13 @@ class Reasoner:
         level.is_known = True
         if level.grouping == "all":
             level.has_rows = existing.from_has_row(level, self)
-        level.groups = self._of_groups(level)
+        level.windows = level.groups = self._of_groups(level)
+        if len(level.sets) == 1:
+            # Windows are filled before it gives its rows.
+            here = Here(Place(level, "groups"), level.groups, self)
+            for argument in given_to_set(level.sets[0], self):
+                here = here.where(here.when("not null", argument))
+            level.groups = here.closed().known
 
     def _of_groups(self, level: Level) -> Known:
         groups = Place(level, "groups")
@@ -178,9 +184,6 @@ class Reasoner:
             known |= self.when("true", having, here)
             if Fact.rows(level.number) in known:
                 known |= level.of_others(level.rows)
-        if len(level.sets) == 1:
-            for argument in given_to_set(level.sets[0], self):
-                known |= self.when("not null", argument, Here(groups, known, self))
         return self.closed(groups, known)
 
     def _certain(self, item: Node, level: Level) -> Known:
