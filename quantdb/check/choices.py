@@ -13,22 +13,22 @@ from quantdb.database import Connection
 from quantdb.query import Query
 from quantdb.sqlfile import sql_folder
 
-__all__ = ["with_choices"]
+__all__ = ["labels_in", "with_choices"]
 
-# As PostgreSQL writes IN: (side = ANY (ARRAY['buy'::text, 'sell'::text])), with casts of varchar.
-_IN: Final = re.compile(
-    r"""CHECK\ \(\(+(?:\w+|"(?:[^"]|"")+")\)?(?:::text)?\ =\ ANY\ \(+
-        ARRAY\[(?P<texts>(?:'(?:[^']|'')*'::[a-z ]+(?:,\ )?)+)\]\)?(?:::text\[\])?\)+""",
-    re.VERBOSE,
+# What the server adds to ``column IN ('a', 'b')`` when it writes it down, in one way or another.
+_ADDED: Final = re.compile(r"::[a-z_]+(?: [a-z_]+)*(?:\(\d+\))?(?:\[\])?|(?<![\w\"])\(|\)")
+_TEXT: Final = r"'(?:[^']|'')*'"
+_ONE_OF: Final = re.compile(
+    r'(?:VALUE|[a-z_][a-z0-9_]*|"(?:[^"]|"")+") = '
+    rf"(?:ANY ARRAY\[(?P<several>{_TEXT}(?:, {_TEXT})*)\]|(?P<one>{_TEXT}))"
 )
-_TEXT: Final = re.compile(r"'((?:[^']|'')*)'::")
 
 
 @attrs.frozen
 class _Choice:
     relation: int
     number: int
-    definition: str
+    expression: str
 
 
 _choices: Final = Query(sql_folder() / "check/choices.sql", _Choice)
@@ -41,13 +41,13 @@ async def with_choices(
     origins = [
         (entry.integer("resorigtbl"), entry.integer("resorigcol")) for entry in columns_of(tree)
     ]
-    if len(origins) != len(columns):
-        return list(columns)
     tables = sorted({table for table, _number in origins if table})
+    if not tables or len(origins) != len(columns):
+        return list(columns)
     known = {
-        (each.relation, each.number): texts
+        (each.relation, each.number): tuple(labels)
         for each in await _choices.all(connection, tables)
-        if (texts := _texts(each.definition))
+        if (labels := labels_in(each.expression))
     }
     return [
         attrs.evolve(column, choices=known.get(origin, ()))
@@ -55,8 +55,14 @@ async def with_choices(
     ]
 
 
-def _texts(definition: str) -> tuple[str, ...]:
-    found = _IN.fullmatch(definition)
-    if found is None:
-        return ()
-    return tuple(text.replace("''", "'") for text in _TEXT.findall(found["texts"]))
+def labels_in(expression: str) -> list[str]:
+    """Return the texts of ``column IN (…)``; nothing for any other expression."""
+    parts = re.split(rf"({_TEXT})", expression)
+    plain = "".join(
+        part if number % 2 else _ADDED.sub("", part) for number, part in enumerate(parts)
+    )
+    match = _ONE_OF.fullmatch(plain)
+    if match is None:
+        return []
+    found = re.findall(r"'((?:[^']|'')*)'", match["several"] or match["one"])
+    return list(dict.fromkeys(label.replace("''", "'") for label in found))
