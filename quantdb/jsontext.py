@@ -111,7 +111,7 @@ def parsed(text: str | bytes) -> object:
         InexactValue: It is nested deeper than Python reads.
     """
     try:
-        value: object = json.loads(text, parse_float=Decimal, parse_int=_whole)
+        value: object = _DECODER.decode(text if isinstance(text, str) else text.decode())
     except RecursionError:
         said = "a json in the database is nested deeper than Python reads"
         raise InexactValue(said, "json") from None
@@ -121,3 +121,6 @@ def parsed(text: str | bytes) -> object:
 def _whole(digits: str) -> int:
     # By way of Decimal, because int() refuses more than 4300 digits.
     return int(digits) if len(digits) < _LONG else int(Decimal(digits))
+
+
+_DECODER: Final = json.JSONDecoder(parse_float=Decimal, parse_int=_whole)

@@ -30,6 +30,8 @@ def same(sent: object, stored: object) -> bool:
         return parts is not None and len(sent) == len(parts) and all(map(same, sent, parts))
     if is_mapping(sent) and is_mapping(stored):
         return _same_entries(sent, stored)
+    if isinstance(sent, asyncpg.Path) and isinstance(stored, asyncpg.Path):
+        return sent.is_closed is stored.is_closed and same(sent.points, stored.points)
     if isinstance(sent, Padded) and isinstance(stored, str):
         return sent.rstrip(" ") == stored.rstrip(" ")
     if isinstance(sent, Amount) and isinstance(stored, str):

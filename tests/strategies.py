@@ -428,14 +428,18 @@ def _amounts() -> st.SearchStrategy[str]:
 
 def _lexemes() -> st.SearchStrategy[str]:
     drawn = st.lists(st.text("abcé'", min_size=1, max_size=4), min_size=1, max_size=4, unique=True)
-    in_order = drawn.map(lambda found: sorted(found, key=_by_length))
+    in_order = drawn.map(lambda found: sorted(found, key=str.encode))
     return in_order.map(
         lambda found: " ".join("'" + word.replace("'", "''") + "'" for word in found)
     )
 
 
-def _by_length(word: str) -> tuple[int, bytes]:
-    return len(word.encode()), word.encode()
+def _boxes() -> st.SearchStrategy[Box]:
+    def between(one: Point, two: Point) -> Box:
+        (x1, y1), (x2, y2) = one, two
+        return Box((max(x1, x2), max(y1, y2)), (min(x1, x2), min(y1, y2)))
+
+    return st.builds(between, _points, _points)
 
 
 _floats: Final = st.floats(allow_nan=False)
@@ -490,7 +494,7 @@ BY_TYPE: Final[Mapping[str, st.SearchStrategy[object]]] = {
     "point": _points,
     "line": st.builds(Line, st.floats(0.01, 1e9), _coordinates, _coordinates),
     "lseg": st.builds(LineSegment, _points, _points),
-    "box": st.builds(Box, _points, _points),
+    "box": _boxes(),
     "path": st.lists(_points, min_size=1, max_size=4).flatmap(
         lambda points: st.booleans().map(lambda closed: Path(*points, is_closed=closed))
     ),

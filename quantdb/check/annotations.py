@@ -51,11 +51,12 @@ class Misfit:
 def misfit(hint: Hint, kind: PgType) -> Misfit | None:
     """Return why an annotation does not fit a column's type, whether NULL or not; None if it may.
 
-    One choice of a union that fits is enough. Literals of an enum have to be all of its labels.
+    One choice of a union that fits is enough. Literals of an enum have to be all of its labels, and
+    so have those of text that has labels by a CHECK.
     """
     kind = base_of(kind)
     choices = [choice for choice in hint.choices() if choice.annotation is not NoneType]
-    if kind.kind == "enum":
+    if kind.kind == "enum" or kind.labels:
         literals = [each for choice in choices for each in _texts(choice)]
         if literals and not any(_fits_any_text(choice) for choice in choices):
             return _labels(literals, kind.labels)

@@ -7,6 +7,7 @@ import asyncpg
 import attrs
 
 from quantdb.check import places
+from quantdb.check.choices import with_choices
 from quantdb.check.explained import explained
 from quantdb.check.facts import Column, PgType, StatementFacts
 from quantdb.check.folder import StatementFile
@@ -82,6 +83,8 @@ class Asking:
             problem = await refused(self.connection, error, source, failed=failed)
             return attrs.evolve(facts, problems=(problem, *self.hazards()))
         analysis = await self._analysed(names)
+        if analysis is not None:
+            columns = await with_choices(self.connection, columns, analysis.tree)
         columns, problems = decided(self.sql, source, _with_nullability(columns, analysis))
         problems += cardinality(self.sql, source, columns)
         problems += self.hazards(parameters, columns, analysis)

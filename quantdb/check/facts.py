@@ -45,6 +45,7 @@ class Column:
         at: The character in that line, from 1.
         origin_nullable: Whether the column of a table that it is, as it stands, can be NULL there;
             None if it is made of something else, or if that is not known.
+        choices: The texts that a CHECK of the column of a table leaves it; none if there is none.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Column:
     line: int
     at: int = 1
     origin_nullable: bool | None = None
+    choices: tuple[str, ...] = ()
 
 
 @attrs.frozen

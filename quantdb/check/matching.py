@@ -232,7 +232,8 @@ def _of_number(shape: Shape, facts: StatementFacts) -> Iterator[Difference]:
 def _of_type(shape: Shape, slot: Slot, column: Column, file: str) -> Iterator[Difference]:
     place = place_of(column, file)
     python = slot.place or shape.place
-    wrong = misfit(slot.hint, column.type)
+    kind = attrs.evolve(column.type, labels=column.choices) if column.choices else column.type
+    wrong = misfit(slot.hint, kind)
     which = f"the column {column.name!r}"
     if wrong is not None:
         # Labels are corrected where the alias is, if there is one, which other fields have too.

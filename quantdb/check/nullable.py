@@ -11,10 +11,11 @@ from quantdb.check.nulls.build import columns_of
 from quantdb.check.nulls.levels import NOTHING
 from quantdb.check.nulls.reasoner import Reasoner
 from quantdb.check.relations import Catalogue, looked_up
-from quantdb.check.tree import Node, only, parsed, spelled_out
+from quantdb.check.savepoints import forgotten
+from quantdb.check.spelling import spelled_out
+from quantdb.check.tree import Node, only, parsed
 from quantdb.database import Connection
 from quantdb.query import Query
-from quantdb.transaction import is_alive
 
 __all__ = ["Analysis", "analysed"]
 
@@ -53,17 +54,12 @@ async def analysed(connection: Connection, text: str, parameters: Sequence[str])
         parameters: The types of ``$1 … $n``, as SQL names them.
     """
     async with connection.transaction():
-        await connection.execute(f"SAVEPOINT {_NAME}")
         try:
-            tree = await _parsed(connection, text, parameters)
-            catalogue = await looked_up(connection, tree) if tree else Catalogue()
+            async with forgotten(connection):
+                tree = await _parsed(connection, text, parameters)
+                catalogue = await looked_up(connection, tree) if tree else Catalogue()
         except asyncpg.PostgresError:
             return None
-        finally:
-            if is_alive(connection):
-                # A savepoint that is only rolled back stays, with its lock.
-                undo = f"ROLLBACK TO SAVEPOINT {_NAME}; RELEASE SAVEPOINT {_NAME}"
-                await connection.execute(undo)
     if tree is None:  # of several statements
         return None
     return Analysis(_nullable(tree, catalogue), _nullable(tree, catalogue, heeds=False), tree)

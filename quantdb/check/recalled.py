@@ -84,6 +84,7 @@ def _statement_of(file: str, said: Reading, types: _Types) -> StatementFacts:
                 line=each["line"].integer(),
                 at=each["at"].integer(),
                 origin_nullable=each["origin_nullable"].maybe(),
+                choices=tuple(choice.text() for choice in each["choices"].items()),
             )
             for each in said["columns"].items()
         ),

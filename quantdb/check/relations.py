@@ -6,7 +6,8 @@ from typing import Final
 import attrs
 
 from quantdb import sqlfile
-from quantdb.check.tree import Node, calls, only, parsed, spelled_out, walk
+from quantdb.check.spelling import spelled_out
+from quantdb.check.tree import Node, calls, only, parsed, walk
 from quantdb.database import Connection
 from quantdb.query import Query
 

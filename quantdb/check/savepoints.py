@@ -2,20 +2,27 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Final
 
 from quantdb.database import Connection
 from quantdb.transaction import is_alive
 
 __all__ = ["forgotten"]
 
+_NAME: Final = "quantdb_forgotten"
+
 
 @asynccontextmanager
 async def forgotten(connection: Connection) -> AsyncGenerator[None, None]:
-    """Take back whatever the block does, also after an error that has aborted it."""
-    block = connection.transaction()
-    await block.start()
+    """Take back whatever the block does, also after an error that has aborted it.
+
+    The connection is in a transaction.
+    """
+    await connection.execute(f"SAVEPOINT {_NAME}")
     try:
         yield
     finally:
         if is_alive(connection):
-            await block.rollback()
+            # A savepoint that is only rolled back stays, with its lock; there may be thousands.
+            undo = f"ROLLBACK TO SAVEPOINT {_NAME}; RELEASE SAVEPOINT {_NAME}"
+            await connection.execute(undo)

@@ -52,6 +52,7 @@ def _statement(each: StatementFacts, types: dict[str, Json]) -> Json:
                 "type": _named(column.type, types),
                 "nullable": column.nullable,
                 "origin_nullable": column.origin_nullable,
+                "choices": [*column.choices],
                 "line": column.line,
                 "at": column.at,
             }

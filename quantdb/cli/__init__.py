@@ -1,4 +1,4 @@
-"""The command line: ``quantdb demo | migrate | load | export | doctor``.
+"""The command line: ``quantdb demo | migrate | load | export | doctor | check | new``.
 
 Here is only its entry point, which imports none of the libraries that the extra ``cli`` brings, so
 that it can say when they are missing.

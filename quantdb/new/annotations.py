@@ -1,11 +1,11 @@
 """What each type of the database is in Python."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import attrs
 
+from quantdb.check.choices import labels_in
 from quantdb.check.facts import PgType
 from quantdb.new.imports import Imports
 from quantdb.new.layout import text, width
@@ -153,7 +153,7 @@ def choices(table: Table, fields: Mapping[str, str], taken: Sequence[str]) -> di
                 labels = _labels_of(checks.get(_key(kind), ()))
             give(_key(kind), camel(kind.name), labels)
     for constraint in table.of_kind("check"):
-        labels = _labels(constraint.expression or "")
+        labels = labels_in(constraint.expression or "")
         if labels and constraint.validated and len(constraint.columns) == 1:
             column = table.column(constraint.columns[0])
             if bare(column.type).name in _TEXTS:
@@ -173,7 +173,7 @@ def _named(kind: PgType) -> list[PgType]:
 
 def _labels_of(checks: Sequence[str]) -> Sequence[str]:
     """Return the texts of a domain whose only check is that it is one of them."""
-    return _labels(checks[0].partition(" CHECK ")[2]) if len(checks) == 1 else []
+    return labels_in(checks[0].partition(" CHECK ")[2]) if len(checks) == 1 else []
 
 
 _TEXTS: Final = frozenset({"text", "varchar"})
@@ -184,25 +184,3 @@ _LONGEST: Final = 66
 def _are_short(labels: Sequence[str]) -> bool:
     """Tell whether labels are few, and short enough to stand in a line each."""
     return 0 < len(labels) <= _MOST and all(width(text(label)) <= _LONGEST for label in labels)
-
-
-# What the server adds to ``column IN ('a', 'b')`` when it writes it down, in one way or another.
-_ADDED: Final = re.compile(r"::[a-z_]+(?: [a-z_]+)*(?:\(\d+\))?(?:\[\])?|(?<![\w\"])\(|\)")
-_TEXT: Final = r"'(?:[^']|'')*'"
-_ONE_OF: Final = re.compile(
-    r'(?:VALUE|[a-z_][a-z0-9_]*|"(?:[^"]|"")+") = '
-    rf"(?:ANY ARRAY\[(?P<several>{_TEXT}(?:, {_TEXT})*)\]|(?P<one>{_TEXT}))"
-)
-
-
-def _labels(expression: str) -> list[str]:
-    """Return the texts of ``column IN (…)``; nothing for any other expression."""
-    parts = re.split(rf"({_TEXT})", expression)
-    plain = "".join(
-        part if number % 2 else _ADDED.sub("", part) for number, part in enumerate(parts)
-    )
-    match = _ONE_OF.fullmatch(plain)
-    if match is None:
-        return []
-    found = re.findall(r"'((?:[^']|'')*)'", match["several"] or match["one"])
-    return list(dict.fromkeys(label.replace("''", "'") for label in found))

@@ -1461,3 +1461,102 @@ SELECT interval '1 day' * 2, date '2024-01-01' + 1, timestamp '2024-01-01' + int
 -- columns: -N---
 SELECT name || ' ' || coalesce(email, ''), name || email, concat(name, email), initcap(name), name COLLATE "C"
     FROM users;
+
+-- What else is known, or is not.
+
+-- columns: ?N?
+SELECT twice(n => 1), twice(n => note::integer), perhaps(1) FROM orders;
+
+-- columns: --
+SELECT email, credit FROM accounts
+WHERE CASE WHEN $1::text IS NULL THEN email IS NOT NULL ELSE email = $1 END AND credit NOT BETWEEN 1 AND $2;
+
+-- columns: -N
+SELECT email, credit FROM accounts WHERE email IS NOT NULL AND NOT (email = 'a' AND credit < 0);
+
+-- columns: --
+SELECT email, credit FROM accounts WHERE NOT (email IS NULL OR credit < 0);
+
+-- columns: -
+SELECT credit FROM accounts WHERE (credit, id) IN ((1, 2), (3, 4));
+
+-- columns: -
+SELECT credit FROM accounts WHERE (credit, id) = ANY (SELECT amount, id FROM orders);
+
+-- columns: N
+SELECT credit FROM accounts WHERE (credit, id) NOT IN (SELECT amount, id FROM orders);
+
+-- columns: -
+SELECT credit FROM accounts WHERE (SELECT credit) > 1;
+
+-- columns: -
+SELECT credit FROM accounts WHERE to_jsonb(credit) @> '1' OR credit::text::numeric = 2;
+
+-- columns: N
+SELECT credit FROM accounts WHERE concat(credit, email) = 'x' OR num_nulls(credit) = 1;
+
+-- columns: -
+SELECT parent_id FROM accounts AS a
+WHERE EXISTS (
+    SELECT FROM orders AS o WHERE o.account_id = a.parent_id GROUP BY o.symbol HAVING count(*) > 0
+);
+
+-- columns: N
+SELECT parent_id FROM accounts AS a
+WHERE EXISTS (SELECT count(*) FROM orders AS o WHERE o.account_id = a.parent_id);
+
+-- columns: N
+SELECT parent_id FROM accounts AS a
+WHERE EXISTS (SELECT FROM orders AS o WHERE o.account_id = a.parent_id UNION ALL SELECT);
+
+-- columns: NN
+SELECT a.email, b.email FROM accounts AS a LEFT JOIN accounts AS b ON b.email = a.email
+WHERE (b.credit > 0) IS NOT FALSE;
+
+-- columns: -
+SELECT coalesce(a.email, b.email) FROM accounts AS a LEFT JOIN accounts AS b ON b.parent_id = a.id
+WHERE a.email > '' OR b.email > '';
+
+-- columns: N
+SELECT f FROM (SELECT email, first_value(email) OVER (ORDER BY id) AS f FROM accounts) AS s WHERE email IS NOT NULL;
+
+-- columns: -
+SELECT f FROM (SELECT email, max(email) OVER (ORDER BY id) AS f FROM accounts) AS s WHERE email IS NOT NULL;
+
+-- columns: NN-
+SELECT
+    CASE WHEN email IS NOT NULL THEN lag(email, 1, 'x') OVER w ELSE 'x' END,
+    CASE WHEN email IS NOT NULL THEN first_value(email) OVER w ELSE 'x' END,
+    CASE WHEN email IS NOT NULL THEN max(email) OVER w ELSE 'x' END
+FROM accounts
+WINDOW w AS (ORDER BY id);
+
+-- columns: --
+SELECT lag(email, 1, 'x') OVER (), max(email) OVER (PARTITION BY state) FROM accounts WHERE email > '';
+
+-- columns: -N
+SELECT (SELECT count(*) FROM legs GROUP BY ()), (SELECT max(number) FROM legs GROUP BY ());
+
+-- columns: -NN
+UPDATE filled_orders SET note = 'x' WHERE price > 0 RETURNING id, note, price;
+
+-- columns: N
+SELECT max(o.note) FROM accounts AS a LEFT JOIN orders AS o ON o.account_id = a.id GROUP BY a.id HAVING count(o.id) > 0;
+
+-- columns: ---, from 17
+SELECT json_scalar(amount), json_serialize(to_json(amount)), json(amount::text) FROM orders;
+
+-- columns: NN-, from 17
+SELECT json_scalar(price), json_serialize(to_json(price)), json_object('a': price ABSENT ON NULL) FROM orders;
+
+-- columns: N-N
+SELECT unnest(tags), tags, first_value(tags) OVER (ORDER BY id) FROM accounts;
+
+-- columns: --
+SELECT generate_series(1, credit::integer), credit FROM accounts;
+
+-- columns: -NN
+SELECT a.id, t, a.tags FROM accounts AS a LEFT JOIN LATERAL unnest(a.tags) AS t ON true;
+
+-- columns: -N-
+SELECT a.id, t, a.tags FROM accounts AS a CROSS JOIN LATERAL unnest(a.tags) AS t;

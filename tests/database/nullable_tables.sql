@@ -63,7 +63,7 @@ CREATE MATERIALIZED VIEW totals AS
 SELECT account_id, sum(amount) AS amount, sum(price) AS price FROM orders GROUP BY account_id;
 CREATE VIEW bought AS SELECT id, note, amount FROM orders WHERE kind = 'buy' AND note IS NOT NULL;
 
-CREATE FUNCTION twice(integer) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1 * 2';
+CREATE FUNCTION twice(n integer) RETURNS integer LANGUAGE sql IMMUTABLE STRICT AS 'SELECT $1 * 2';
 CREATE FUNCTION perhaps(integer) RETURNS integer LANGUAGE sql AS 'SELECT nullif($1, 1)';
 CREATE FUNCTION several(integer) RETURNS SETOF integer LANGUAGE sql AS 'VALUES ($1), (NULL)';
 CREATE AGGREGATE product(numeric) (SFUNC = numeric_mul, STYPE = numeric);

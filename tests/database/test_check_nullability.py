@@ -162,7 +162,7 @@ async def test_most_columns_that_are_said_to_be_nullable_are_seen_to_be(
         found = await _any_nulls(bare, case.text) | await _any_nulls(filled, case.text)
         said += case.columns.count("N")
         seen += sum(case.columns[column] == "N" for column in found)
-    assert seen > 0.8 * said
+    assert seen > 0.75 * said
 
 
 @some

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quantdb.check.spelling import replaced, spelled_out
 from quantdb.check.tree import (
     Node,
     TreeError,
@@ -11,8 +12,6 @@ from quantdb.check.tree import (
     command,
     only,
     parsed,
-    replaced,
-    spelled_out,
     walk,
     writes,
 )

@@ -4,11 +4,13 @@ import decimal
 import enum
 import math
 import struct
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+import asyncpg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +29,15 @@ from strategies import (
 
 from quantdb import InexactValue, exact, rarer
 from quantdb.catalog import DRIVERS_OWN
-from quantdb.containers import array_of, nullable
-from quantdb.exact import Refused, Rule
+from quantdb.containers import array_of, array_of_lists, array_of_tuples, nullable
+from quantdb.exact import Padded, Refused, Rule
+from quantdb.jsontext import json_value, parsed
+from quantdb.ranges import range_of
+from quantdb.rarer import Amount
 from quantdb.sameness import same
 
+between: Final[Callable[..., object]] = getattr(asyncpg, "Range")  # noqa: B009 - of any bounds
+NONE: Final[list[object]] = []
 NOON: Final = datetime(2024, 7, 1, 12, tzinfo=UTC)
 KEY: Final = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 EAST: Final = timezone(timedelta(hours=1))
@@ -285,6 +292,13 @@ def test_the_bounds_of_numeric_are_those_of_postgresql() -> None:
         assert exact.numeric(edge.copy_negate()) == edge.copy_negate()
 
 
+def test_an_int_beyond_numeric_is_refused_at_once() -> None:
+    assert exact.numeric(10**131_072 - 1) == Decimal("9" * 131_072)
+    for beyond in (10**131_072, -(10**131_072), 10**3_000_000):
+        with pytest.raises(Refused, match="131072 digits before"):
+            exact.numeric(beyond)
+
+
 # integers and floats
 
 
@@ -457,6 +471,45 @@ def test_a_nested_array_is_looked_through() -> None:
             rule(bad)
 
 
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ([[1, 2], [3]], "lists of one length"),
+        ([[[1, 2], [3, 4]], [[5], [6, 7, 8]]], "lists of one length"),
+        ([[[1], [2]], [[3], 4]], "lists of one length"),
+        ([[1], None], "lists of one length"),
+        ([1, [2]], "lists of one length"),
+        ([NONE], "empty dimension"),
+        ([[[1]], [NONE]], "empty dimension"),
+        ([[NONE, NONE]], "empty dimension"),
+        ([[[[[[[1]]]]]]], "more than 6 dimensions"),
+    ],
+)
+def test_an_array_is_as_regular_as_postgresql_s(value: object, why: str) -> None:
+    for kind in ("int4[]", "text[]"):
+        with pytest.raises(Refused, match=why):
+            rule_for(kind)(value)
+
+
+def test_a_list_in_an_array_of_lists_is_an_element() -> None:
+    rule = array_of_lists(json_value)
+
+    assert rule([[1, 2], [3], None, {"a": [1]}]) == [(1, 2), (3,), None, {"a": [1]}]
+    assert rule([NONE]) == [()]
+    for bad in ([0.5], [[0.5]], {"a": 1}, "[]"):
+        with pytest.raises(Refused):
+            rule(bad)
+
+
+def test_a_tuple_in_an_array_of_tuples_is_an_element() -> None:
+    rule = array_of_tuples(rule_for("tid"))
+
+    assert rule([(0, 1), None]) == [(0, 1), None]
+    assert rule(([(0, 1)], [(0, 2)])) == [[(0, 1)], [(0, 2)]]
+    with pytest.raises(Refused):
+        rule([[0, 1]])
+
+
 @pytest.mark.parametrize("value", ["ab", b"ab", {1}, {1: 2}, iter([1]), range(2), 1])
 @pytest.mark.parametrize("kind", ["text[]", "int4[]", "bytea[]"])
 def test_an_array_is_a_list_or_a_tuple(kind: str, value: object) -> None:
@@ -467,6 +520,59 @@ def test_an_array_is_a_list_or_a_tuple(kind: str, value: object) -> None:
 @given(values=st.lists(instants()))
 def test_the_instants_of_an_array_are_sent_in_utc(values: list[datetime]) -> None:
     assert [value.astimezone(UTC) for value in values] == rule_for("timestamptz[]")(values)
+
+
+# JSON, ranges
+
+
+def nested(levels: int) -> object:
+    value: object = 1
+    for _ in range(levels):
+        value = {"a": [value]}
+    return value
+
+
+def test_json_is_as_deep_as_python_reads_it() -> None:
+    assert json_value(nested(100)) == nested(100)
+    circle: list[object] = []
+    circle.append(circle)
+    for deep in (nested(101), nested(10_000), circle):
+        with pytest.raises(InexactValue, match="nested more than 200 deep"):
+            exact.check(json_value, deep, "notes")
+    with pytest.raises(InexactValue, match="nested deeper than Python reads"):
+        parsed("[" * 100_000 + "]" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "low", "high"),
+    [
+        ("int8", 1, 2),
+        ("numeric", Decimal("1.0"), Decimal("1.1")),
+        ("float8", -math.inf, 0.5),
+        ("time", time(1), time(2)),
+        ("interval", timedelta(1), timedelta(2)),
+        ("date", date(2024, 1, 1), date(2024, 1, 2)),
+        ("timestamptz", NOON, NOON.replace(hour=13)),
+        ("timestamp", NOON.replace(tzinfo=None), NOON.replace(tzinfo=None, hour=13)),
+    ],
+)
+def test_a_range_has_an_order_and_is_empty_where_its_bounds_meet(
+    kind: str, low: object, high: object
+) -> None:
+    rule, nothing = range_of(rule_for(kind)), between(empty=True)
+
+    assert between(low, high) == rule(between(low, high))
+    assert nothing == rule(between(low, low))
+    assert between(low, low, upper_inc=True) == rule(between(low, low, upper_inc=True))
+    with pytest.raises(Refused, match="lower bound below"):
+        rule(between(high, low))
+
+
+def test_text_is_equal_to_itself_in_any_order() -> None:
+    rule = range_of(rule_for("text"))
+
+    assert between(empty=True) == rule(between("a", "a"))
+    assert between("b", "a") == rule(between("b", "a"))  # its order is the server's to know
 
 
 # same
@@ -535,6 +641,9 @@ def test_a_naive_datetime_is_not_the_same_as_an_instant(value: datetime) -> None
         ([None], []),
         (KEY, str(KEY)),
         (time(12), time(12, tzinfo=UTC)),
+        (Amount("1.50"), "$15.00"),
+        (Amount("1.50"), "-$1.50"),
+        (asyncpg.Path((1, 2)), asyncpg.Path((1, 2), is_closed=True)),
     ],
 )
 def test_these_are_not_the_same(sent: object, stored: object) -> None:
@@ -551,6 +660,11 @@ def test_these_are_not_the_same(sent: object, stored: object) -> None:
         (5, 5.0),
         (math.nan, math.nan),
         (math.inf, math.inf),
+        (Amount("1234.50"), "$1,234.50"),
+        (Amount("(1.00)"), "-$1.00"),
+        (Padded("a"), "a  "),
+        (asyncpg.Path((1, math.nan)), asyncpg.Path((1, math.nan))),
+        (((1.0, 2.0),), asyncpg.Path((1, 2), is_closed=True)),
         (Decimal("-0"), Decimal(0)),
         (Decimal("1E+4"), Decimal(10000)),
         (bytearray(b"a"), b"a"),

@@ -104,7 +104,7 @@ def window(node: Node, here: Here) -> Nullable:
     if function is None or not function.builtin:
         return None
     # What is known of this row is known of no other of the window.
-    known = here.level.groups | here.level.of_others(here.known)
+    known = here.level.windows | here.level.of_others(here.known)
     of_any = Here(here.place, known, here.reasoning)
     is_filled = _is_filled(node, here) and not node.has("aggfilter")
     match function.name:

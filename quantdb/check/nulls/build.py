@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 
-from quantdb.check.nulls.codes import Entry, GroupingSet, Join, Match
+from quantdb.check.nulls.codes import Entry, Join, Match
+from quantdb.check.nulls.grouping import read_grouping
 from quantdb.check.nulls.levels import NOTHING, Condition, Fact, Known, Level, Place, Reasoning
 from quantdb.check.relations import Function
-from quantdb.check.tree import Node, Value, command, replaced, walk
+from quantdb.check.spelling import replaced
+from quantdb.check.tree import Node, Value, command, walk
 
 __all__ = ["built", "columns_of", "given_to_set"]
 
@@ -26,7 +28,7 @@ def built(
         targets=columns_of(query),
     )
     level.sets = tuple(_sets(query.items("targetList"), reasoning))
-    _read_grouping(level)
+    read_grouping(level)
     tree = query.child("jointree")
     condition, there = tree.maybe("quals"), NOTHING
     if command(query) == "merge":
@@ -149,34 +151,3 @@ def _moved(check: Node, number: int) -> Node:
 
     moved = replaced(check, of_entry)
     return moved if isinstance(moved, Node) else check
-
-
-def _read_grouping(level: Level) -> None:
-    query = level.query
-    sets = query.children("groupingSets")
-    if sets:
-        level.grouping = "sets"
-        level.always = frozenset(number for each in sets for number in _in_all(each))
-        level.has_rows = not all(_may_be_empty(each) for each in sets)
-    elif query.has("groupClause"):
-        level.grouping, level.has_rows = "plain", True
-    elif query.flag("hasAggs") or query.has("havingQual"):
-        level.grouping = "all"
-
-
-def _in_all(item: Node) -> set[int]:
-    """Return the references that are in every set that an item of GROUP BY stands for."""
-    kind = item.integer("kind")
-    if kind == GroupingSet.SIMPLE:
-        return set(item.integers("content"))
-    if kind != GroupingSet.SETS:
-        return set()
-    first, *others = (_in_all(each) for each in item.children("content"))
-    return first.intersection(*others)
-
-
-def _may_be_empty(item: Node) -> bool:
-    """Tell whether one of the sets that an item of GROUP BY stands for is empty: all rows."""
-    if item.integer("kind") == GroupingSet.SETS:
-        return any(_may_be_empty(each) for each in item.children("content"))
-    return item.integer("kind") != GroupingSet.SIMPLE

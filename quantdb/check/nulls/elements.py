@@ -5,9 +5,9 @@ from typing import Final
 from quantdb.check.nulls import functions
 from quantdb.check.nulls.aggregates import is_never_empty
 from quantdb.check.nulls.codes import IMPLICIT_CAST, Link
-from quantdb.check.nulls.known import branches
 from quantdb.check.nulls.levels import Here, Nullable, worst
 from quantdb.check.nulls.origins import origins
+from quantdb.check.nulls.truth import branches
 from quantdb.check.tree import Node
 
 __all__ = ["elements", "subscript"]

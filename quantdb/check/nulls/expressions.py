@@ -9,9 +9,9 @@ from quantdb.check.nulls.documents import json_found, json_made, xml
 from quantdb.check.nulls.elements import elements, subscript
 from quantdb.check.nulls.existing import has_row
 from quantdb.check.nulls.finite import is_given_finite
-from quantdb.check.nulls.known import branches, truth
 from quantdb.check.nulls.levels import Fact, Here, Nullable, Outcome, Place, least, worst
 from quantdb.check.nulls.sources import refuses_null, set_column, variable
+from quantdb.check.nulls.truth import branches, truth
 from quantdb.check.relations import Function
 from quantdb.check.tree import Node
 

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from quantdb.check.nulls import functions
-from quantdb.check.nulls.codes import BOOL_TYPE, IS_NOT_NULL, BooleanTest, Link
+from quantdb.check.nulls.codes import IS_NOT_NULL, BooleanTest, Link
 from quantdb.check.nulls.keys import resolved
 from quantdb.check.nulls.levels import NOTHING, Fact, Here, Known, Outcome, Place
+from quantdb.check.nulls.truth import branches, is_possible
 from quantdb.check.tree import Node
 
-__all__ = ["branches", "consequences", "counted", "truth"]
+__all__ = ["consequences", "counted"]
 
 # NOT turns the one into the other.
 _TURNED: Final[dict[Outcome, Outcome]] = {
@@ -67,18 +68,6 @@ def _in_common(cases: Iterable[Known]) -> Known:
     return common or NOTHING
 
 
-def _is_possible(outcome: Outcome, node: Node) -> bool:
-    """Tell whether an expression can have an outcome, if it is a constant."""
-    if node.name != "CONST":
-        return True
-    if node.flag("constisnull"):
-        return outcome in {"not true", "not false"}
-    datum = node.fields.get("constvalue")
-    if node.integer("consttype") != BOOL_TYPE or not isinstance(datum, bytes):
-        return True
-    return outcome not in ({"false", "not true"} if any(datum) else {"true", "not false"})
-
-
 def _of_boolean(outcome: Outcome, node: Node, here: Here) -> Known:
     operator, arguments = node.text("boolop"), node.children("args")
     if operator == "not":
@@ -87,7 +76,7 @@ def _of_boolean(outcome: Outcome, node: Node, here: Here) -> Known:
         return NOTHING
     if (operator == "and") == (outcome in _POSITIVE):
         return _all(arguments, outcome, here)
-    possible = (each for each in arguments if _is_possible(outcome, each))
+    possible = (each for each in arguments if is_possible(outcome, each))
     return _in_common(here.when(outcome, each) for each in possible)
 
 
@@ -182,12 +171,15 @@ def _of_link(outcome: Outcome, node: Node, here: Here) -> Known:
         tested = here.at(Place(here.level, here.place.stage, query))
         facts = tested.when(outcome, node.child("testexpr"))
     level = here.subquery(query)
-    return facts | level.of_others(level.groups)
+    inside = Here(Place(level, "groups"), level.groups, here.reasoning)
+    if kind == Link.VALUE and not query.has("setOperations"):
+        inside = inside.where(inside.when(outcome, level.targets[0].child("expr")))
+    return facts | level.of_others(inside.known)
 
 
 def _of_choice(outcome: Outcome, node: Node, here: Here) -> Known:
     """Return what follows of COALESCE and the like: the value is that of an argument."""
-    possible = (each for each in node.children("args") if _is_possible(outcome, each))
+    possible = (each for each in node.children("args") if is_possible(outcome, each))
     return _in_common(here.when(outcome, each) for each in possible)
 
 
@@ -195,43 +187,8 @@ def _of_case(outcome: Outcome, node: Node, here: Here) -> Known:
     return _in_common(
         chosen.known - here.known | chosen.when(outcome, result)
         for result, chosen in branches(node, here)
-        if _is_possible(outcome, result)
+        if is_possible(outcome, result)
     )
-
-
-def branches(node: Node, here: Here) -> list[tuple[Node, Here]]:
-    """Return each result of a CASE that can be chosen, with what is known where it is."""
-    chosen: list[tuple[Node, Here]] = []
-    for branch in node.children("args"):
-        condition = branch.child("expr")
-        sure = truth(condition, here)
-        if sure is not False:
-            chosen.append((branch.child("result"), here.where(here.when("true", condition))))
-        if sure:
-            return chosen
-        here = here.where(here.when("not true", condition))
-    return [*chosen, (node.child("defresult"), here)]
-
-
-def truth(node: Node, here: Here) -> bool | None:
-    """Return whether a condition is true, or is not, whatever the row; None if it depends."""
-    if node.name == "BOOLEXPR":
-        found = [truth(each, here) for each in node.children("args")]
-        match node.text("boolop"):
-            case "not":
-                # What is not true may be NULL, and so is then what NOT makes of it.
-                return False if found[0] else None
-            case "and":
-                return False if False in found else None if None in found else True
-            case _:
-                return True if True in found else None if None in found else False
-    if node.name == "NULLTEST" and not node.flag("argisrow"):
-        if here.nullable(node.child("arg")) is not False:
-            return None
-        return node.integer("nulltesttype") == IS_NOT_NULL
-    if not _is_possible("true", node):
-        return False
-    return None if _is_possible("not true", node) else True
 
 
 def _of_same(outcome: Outcome, node: Node, here: Here) -> Known:

@@ -115,7 +115,8 @@ class Level:
         counted: The counts that HAVING demands to be one at least.
         has_rows: Whether every group is of one row at least.
         rows: What is known of each row.
-        groups: What is known of each group, or row that is returned.
+        windows: What is known of each group that a window may have.
+        groups: What is known of each group, or row, that is returned.
         applied: The conditions that are in *rows* already.
         is_known: Whether *rows* is worked out.
     """
@@ -135,6 +136,7 @@ class Level:
     counted: tuple[Node, ...] = ()
     has_rows: bool = False
     rows: Known = NOTHING
+    windows: Known = NOTHING
     groups: Known = NOTHING
     applied: set[Condition] = attrs.field(factory=set[Condition])
     is_known: bool = False

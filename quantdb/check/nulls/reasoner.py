@@ -5,7 +5,9 @@ from typing import Final
 from quantdb.check.nulls import existing, expressions, keys
 from quantdb.check.nulls import known as knowledge
 from quantdb.check.nulls.build import built, given_to_set
+from quantdb.check.nulls.cases import alternatives, conjuncts
 from quantdb.check.nulls.codes import Entry, SetOperation
+from quantdb.check.nulls.grouping import grouped_by
 from quantdb.check.nulls.levels import (
     NOTHING,
     Condition,
@@ -26,7 +28,6 @@ from quantdb.check.tree import Node, command
 __all__ = ["Reasoner"]
 
 _SPLIT: Final = frozenset({"CASEEXPR", "COALESCEEXPR", "MINMAXEXPR"})
-_MOST_SPLITS: Final = 16
 _MOST_CASES: Final = 5_000
 
 
@@ -58,7 +59,7 @@ class Reasoner:
     def nullable(self, node: Node, here: Here) -> Nullable:
         """Tell whether an expression can be NULL."""
         if here.place.stage == "groups" and here.level.grouping == "sets":
-            reference = self._grouped_by(node, here.place)
+            reference = grouped_by(node, here.place, self)
             if reference is not None:
                 return self._of_set(node, here, is_always=reference in here.level.always)
         found = expressions.nullable(node, here)
@@ -66,7 +67,7 @@ class Reasoner:
         if found is False or node.name not in _SPLIT or level in self._splitting:
             return found
         self._splitting.add(level)
-        proven = not here.place.loses_rows and self._split(node, here, self._alternatives(here))
+        proven = not here.place.loses_rows and self._split(node, here, alternatives(here))
         self._splitting.discard(level)
         return False if proven else found
 
@@ -82,48 +83,11 @@ class Reasoner:
                 return False
         return True
 
-    def _grouped_by(self, node: Node, place: Place) -> int | None:
-        """Return the reference of the item of GROUP BY that an expression is; None of any other.
-
-        Before PostgreSQL 18 it is written again in the columns, as it stands in GROUP BY.
-        """
-        query, rows = place.level.query, place.of_rows()
-        key = None if query.flag("hasGroupRTE") else self.key(node, rows)
-        if key is None:
-            return None
-        grouped = {entry.integer("tleSortGroupRef") for entry in query.children("groupClause")}
-        same = {
-            entry.integer("ressortgroupref")
-            for entry in query.children("targetList")
-            if entry.integer("ressortgroupref") in grouped
-            and self.key(entry.child("expr"), rows) == key
-        }
-        # One that is in every set, if there is one.
-        return min(same, key=lambda each: each not in place.level.always, default=None)
-
     def _of_set(self, node: Node, here: Here, *, is_always: bool) -> Nullable:
         key = self.key(node, here.place)
         if key is not None and Fact("value", key) in here.known:
             return False
         return self.nullable(node, here.in_rows()) if is_always else True
-
-    def _alternatives(self, here: Here) -> list[list[Known]]:
-        """Return cases of which one at least holds: the sides of a FULL JOIN, the arms of an OR."""
-        level, rows = here.level, here.at(here.place.of_rows())
-        found: list[list[Known]] = [
-            [frozenset({left}), frozenset({right})] for left, right in level.full
-        ]
-        for condition in level.conditions:
-            if condition.kind in {"row", "not null"} or not condition.guard <= here.known:
-                continue
-            outcome: Outcome = "true" if condition.kind == "true" else "not false"
-            found.extend(
-                [rows.when(outcome, arm) for arm in node.children("args")]
-                for node in _conjuncts(condition.node)
-                if node.name == "BOOLEXPR" and node.text("boolop") == "or"
-            )
-        undecided = [cases for cases in found if not any(case <= here.known for case in cases)]
-        return undecided[:_MOST_SPLITS]
 
     def key(self, node: Node, place: Place) -> Key | None:
         """Return what an expression is; None if it may be another each time."""
@@ -175,7 +139,7 @@ class Reasoner:
             level = built(self._numbers, query, parent, known, self)
             if not self._counts(level):
                 level.conditions = [each for each in level.conditions if each.kind != "true"]
-            level.rows = level.groups = known
+            level.rows = level.windows = level.groups = known
             self._levels[here] = level  # what is asked meanwhile goes by what stands in it
             self._know(level)
         return self._levels[here]
@@ -199,7 +163,13 @@ class Reasoner:
         level.is_known = True
         if level.grouping == "all":
             level.has_rows = existing.from_has_row(level, self)
-        level.groups = self._of_groups(level)
+        level.windows = level.groups = self._of_groups(level)
+        if len(level.sets) == 1:
+            # Windows are filled before it gives its rows.
+            here = Here(Place(level, "groups"), level.groups, self)
+            for argument in given_to_set(level.sets[0], self):
+                here = here.where(here.when("not null", argument))
+            level.groups = here.closed().known
 
     def _of_groups(self, level: Level) -> Known:
         groups = Place(level, "groups")
@@ -209,14 +179,11 @@ class Reasoner:
         having = level.query.maybe("havingQual")
         if having is not None and self._counts(level):
             here = Here(groups, known, self)
-            counts = (knowledge.counted(each, here) for each in _conjuncts(having))
+            counts = (knowledge.counted(each, here) for each in conjuncts(having))
             level.counted = tuple(count for count in counts if count)
             known |= self.when("true", having, here)
             if Fact.rows(level.number) in known:
                 known |= level.of_others(level.rows)
-        if len(level.sets) == 1:
-            for argument in given_to_set(level.sets[0], self):
-                known |= self.when("not null", argument, Here(groups, known, self))
         return self.closed(groups, known)
 
     def _certain(self, item: Node, level: Level) -> Known:
@@ -322,13 +289,6 @@ class Reasoner:
             level = self.level(query, None, NOTHING)
             self._stored[relation] = Here(Place(level, "rows"), level.rows, self)
         return self._stored[relation]
-
-
-def _conjuncts(node: Node) -> list[Node]:
-    """Return the conditions that AND holds together."""
-    if node.name == "BOOLEXPR" and node.text("boolop") == "and":
-        return [each for argument in node.children("args") for each in _conjuncts(argument)]
-    return [node]
 
 
 def _outside(level: Level, known: Known) -> Known:

@@ -29,10 +29,9 @@ def returned(node: Node, here: Here) -> Nullable:
     if number <= 0:  # the row itself, ctid, …
         return False if relation.kind in _TABLES else None
     stored = _stored(relation, number, here.reasoning)
-    if stored is False or kind == "merge":
+    if not stored or kind == "merge":
         return stored
-    written = inserted(number, here) if kind == "insert" else _updated(node, here)
-    return written if stored else worst(stored, written)
+    return inserted(number, here) if kind == "insert" else _updated(node, here)
 
 
 def _merges_without(which: int, query: Node) -> bool:
