@@ -1,9 +1,11 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
+import asyncio
 import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Awaitable,
     Callable,
     Generator,
@@ -23,15 +25,24 @@ from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
 from quantdb.outcomes import swallowed
+from quantdb.sockets import watch
+from quantdb.stalls import fed
 
-__all__ = ["PooledConnection", "pooled"]
+__all__ = ["GRACE", "PooledConnection", "pooled"]
 
 T = TypeVar("T")
 
 _COMMIT: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
 )
+# What begins and ends a transaction or a savepoint, alone; it leaves nothing in the session.
+_OF_TRANSACTIONS: Final = re.compile(
+    r"\s*(?:(?P<begin>BEGIN)|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*", re.IGNORECASE
+)
 _STATEMENTS_KNOWN: Final = 1_000
+_UNTIL_TOLD: Final = 30.0
+GRACE: Final = 0.75
+"""Seconds that a call may go on after its time was up: to cancel, to roll back, to reset."""
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
 
@@ -40,6 +51,8 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
+_plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009
+_plain_set_codec: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "set_type_codec")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
@@ -53,21 +66,74 @@ class PooledConnection(asyncpg.Connection):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = ("_codecs", "_portable", "_rules", "clean")
+    __slots__ = (
+        "_codecs",
+        "_portable",
+        "_rules",
+        "clean",
+        "command_timeout",
+        "hurried_until",
+        "opening",
+        "refused",
+        "retired",
+    )
 
     tells_aborted_commit: Final = True
 
     clean: bool
-    """Whether only repositories had it since the last reset; they leave nothing behind."""
+    """Whether only statements of ours, which leave nothing behind, ran since the last reset."""
 
-    async def begin_session(self, codecs: Sequence[Codec]) -> None:
+    command_timeout: float
+    """Seconds that a statement may take, its preparation included."""
+
+    hurried_until: float | None
+    """When, by the loop's clock, whoever was cut short must be done with cleaning up."""
+
+    retired: bool
+    """Whether nobody is to borrow it any more."""
+
+    opening: str
+    """Statements that go in the packet of the next BEGIN."""
+
+    refused: Exception | None
+    """What the server said to the last `opening`, if it refused it."""
+
+    def __init__(self, *args: object) -> None:
+        _plain_init(self, *args)
+        self.clean, self.retired = True, False
+        self.command_timeout = _UNTIL_TOLD
+        self.hurried_until = None
+        self.opening, self.refused = "", None
+        watch(self, transport=args[1])
+
+    async def begin_session(self, codecs: Sequence[Codec], command_timeout: float) -> None:
         """Have values travel exactly; *codecs* stand in for ours."""
-        self.clean = True
+        self.command_timeout = command_timeout
         self._codecs = tuple(codecs)
         self._rules: dict[str, Rules] = {}
         # A composite is made of parts, and the driver has no text form for them.
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
+        self.clean, self.retired = True, False
+
+    def hurry(self) -> None:
+        """Give those who were cut short a moment to clean up, and no more, all together."""
+        if self.hurried_until is None:
+            self.hurried_until = asyncio.get_running_loop().time() + GRACE
+
+    def patience(self, limit: float) -> float:
+        """Return the seconds that cleaning up may take: *limit*, or what is left of a hurry."""
+        if self.hurried_until is None:
+            return limit
+        return max(0.05, min(limit, self.hurried_until - asyncio.get_running_loop().time()))
+
+    def within(self, timeout: object) -> asyncio.Timeout:
+        """Give a block in which a statement may be prepared and run.
+
+        The driver times each step by itself, and not every one of them.
+        """
+        limit = timeout if isinstance(timeout, int | float) else self.command_timeout
+        return asyncio.timeout(limit)
 
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""
@@ -129,18 +195,20 @@ class PooledConnection(asyncpg.Connection):
     ) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
         run = super().fetch
-        try:
-            return await run(query, *args, timeout=timeout)
-        except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
-            return await run(query, *args, timeout=timeout)
+        async with self.within(timeout):
+            try:
+                return await run(query, *args, timeout=timeout)
+            except asyncpg.UnsupportedClientFeatureError as error:
+                await self.go_portable_after(error)
+                return await run(query, *args, timeout=timeout)
 
     async def execute_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
     ) -> str:
         """Run a statement and return its status."""
         run = super().execute
-        return await self.portably(lambda: run(query, *args, timeout=timeout))
+        async with self.within(timeout):
+            return await self.portably(lambda: run(query, *args, timeout=timeout))
 
     async def cursor_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -151,7 +219,20 @@ class PooledConnection(asyncpg.Connection):
         async def opened() -> Cursor:
             return await run(query, *args, timeout=timeout)
 
-        return await self.portably(opened)
+        async with self.within(timeout):
+            return await self.portably(opened)
+
+    async def copy_admitted(
+        self,
+        table: str,
+        *,
+        source: AsyncIterator[bytes],
+        columns: Sequence[str],
+        timeout: float | None,
+    ) -> str:
+        """Send rows in the text format of COPY and return the status."""
+        run = super().copy_to_table
+        return await run(table, source=source, columns=columns, timeout=timeout)
 
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
@@ -161,12 +242,14 @@ class PooledConnection(asyncpg.Connection):
         try:
             return await call()
         except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
+            await self.go_portable_after(error)
             return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
         """Have the server look at a statement whose arguments will be checked."""
-        statement = await self.portably(lambda: _plain_prepare(self, query, **options))
+        self.clean = False
+        async with self.within(options.get("timeout")):
+            statement = await self.portably(lambda: _plain_prepare(self, query, **options))
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
@@ -190,20 +273,27 @@ class PooledConnection(asyncpg.Connection):
             InexactValue: A value would not be stored as it is: by its type, or by the column's
                 modifier, to which COPY would round. ``row`` is its number.
         """
+        self.clean = False
         names = list(columns) if columns is not None else None
         table = ".".join(map(_quoted, filter(None, (schema_name, table_name))))
         known = await columns_of(self, table, names, self._own_rules())
-        rows = _checked_rows(known, records)
         was_portable = self._portable
         await self._go_portable()
-        try:
+
+        async def copy(given: AsyncIterator[Sequence[object]]) -> str:
             return await _plain_copy(
                 self,
                 table_name,
-                records=rows,
+                records=_checked_rows(known, given),
                 columns=names or [column.name for column in known],
                 schema_name=schema_name,
                 **options,
+            )
+
+        limit = options.get("timeout")
+        try:
+            return await fed(
+                records, copy, limit if isinstance(limit, int | float) else self.command_timeout
             )
         finally:
             if not was_portable and not self.is_closed():
@@ -223,7 +313,8 @@ class PooledConnection(asyncpg.Connection):
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
 
-    async def _go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
+    async def go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
+        """Use the portable codecs from now on; raise *error* if they are in use already."""
         if self._portable:
             raise error
         await self._go_portable()
@@ -234,7 +325,11 @@ class PooledConnection(asyncpg.Connection):
             await self._use(PORTABLE)
 
     async def _rules_of(self, prepared: Prepared) -> Rules:
-        return await rules_for(self, prepared.get_parameters(), self._own_rules())
+        clean = self.clean
+        try:
+            return await rules_for(self, prepared.get_parameters(), self._own_rules())
+        finally:
+            self.clean = clean
 
     def _own_rules(self) -> dict[tuple[str, str], exact.Rule]:
         own: dict[tuple[str, str], exact.Rule] = {
@@ -248,7 +343,8 @@ class PooledConnection(asyncpg.Connection):
         own = {(codec.schema, codec.type_name) for codec in self._codecs}
         ours = (codec for codec in codecs if (codec.schema, codec.type_name) not in own)
         for codec in (*ours, *self._codecs):
-            await self.set_type_codec(
+            await _plain_set_codec(
+                self,
                 codec.type_name,
                 schema=codec.schema,
                 encoder=codec.encode,
@@ -340,8 +436,9 @@ class CheckedCursor:
         self._options = options
 
     async def _opened(self) -> object:
-        sent = await self._connection.admitted(self._query, self._args)
-        return await self._connection.portably(lambda: self._plain(sent))
+        async with self._connection.within(self._options.get("timeout")):
+            sent = await self._connection.admitted(self._query, self._args)
+            return await self._connection.portably(lambda: self._plain(sent))
 
     def __await__(self) -> Generator[object, None, object]:
         return self._opened().__await__()
@@ -352,6 +449,7 @@ class CheckedCursor:
             yield record
 
     def _plain(self, sent: Sequence[object]) -> CursorFactory:
+        self._connection.clean = False
         return _plain_cursor(self._connection, self._query, *sent, **self._options)
 
 
@@ -363,23 +461,52 @@ def _behind_the_boundary(name: str) -> None:
     plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
     is_script = name == "execute"
 
-    async def method(
-        self: PooledConnection, query: str, *args: object, **options: object
+    async def run(
+        self: PooledConnection, query: str, args: Sequence[object], options: Mapping[str, object]
     ) -> object:
         sent = self.admitted_at_once(query, args)
         if sent is None:
             # Without arguments, execute takes a script of several statements.
             sent = await self.admitted(query, args) if args or not is_script else args
         try:
-            result = await plain(self, query, *sent, **options)
+            return await plain(self, query, *sent, **options)
         except asyncpg.UnsupportedClientFeatureError as error:
-            await self._go_portable_after(error)
-            result = await plain(self, query, *sent, **options)
+            await self.go_portable_after(error)
+            return await plain(self, query, *sent, **options)
+
+    async def method(
+        self: PooledConnection, query: str, *args: object, **options: object
+    ) -> object:
+        of_transactions = _OF_TRANSACTIONS.fullmatch(query) if is_script else None
+        if of_transactions is None:
+            self.clean = False
+        async with self.within(options.get("timeout")):
+            if of_transactions is not None and of_transactions["begin"] and self.opening:
+                return await _opened(self, query)
+            result = await run(self, query, args, options)
         if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result
 
     _put(name, method)
+
+
+async def _opened(connection: PooledConnection, begin: str) -> str:
+    """Begin a transaction with its settings in one packet; if they are refused, without.
+
+    The driver takes a BEGIN that failed for a transaction that it still has to end.
+    """
+    statements, connection.opening = connection.opening, ""
+    try:
+        return await connection.execute_admitted(
+            f"{begin.rstrip().rstrip(';')}; {statements}", (), None
+        )
+    except asyncpg.PostgresError as error:
+        if connection.is_closed():
+            raise
+        connection.refused = error
+    await connection.execute_admitted("ROLLBACK", (), None)
+    return await connection.execute_admitted(begin, (), None)
 
 
 def _many_behind_the_boundary(name: str) -> None:
@@ -388,8 +515,25 @@ def _many_behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
     ) -> object:
-        sent = await self.admitted_rows(query, args)
-        return await self.portably(lambda: plain(self, query, sent, **options))
+        self.clean = False
+        async with self.within(options.get("timeout")):
+            sent = await self.admitted_rows(query, args)
+            return await self.portably(lambda: plain(self, query, sent, **options))
+
+    _put(name, method)
+
+
+def _leaving(name: str, *, for_good: bool) -> None:
+    """Have a method of the driver's note that it leaves something behind.
+
+    What it leaves in the session, a reset takes away; what *for_good* stays with the connection.
+    """
+    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+
+    async def method(self: PooledConnection, *args: object, **options: object) -> object:
+        self.clean = False
+        self.retired = self.retired or for_good
+        return await plain(self, *args, **options)
 
     _put(name, method)
 
@@ -404,6 +548,10 @@ for _name in ("execute", "fetch", "fetchrow", "fetchval"):
     _behind_the_boundary(_name)
 for _name in ("executemany", "fetchmany"):
     _many_behind_the_boundary(_name)
+for _name in ("add_listener", "copy_from_query", "copy_from_table", "copy_to_table"):
+    _leaving(_name, for_good=False)
+for _name in ("reset_type_codec", "set_builtin_type_codec", "set_type_codec"):
+    _leaving(_name, for_good=True)
 _put("prepare", PooledConnection.prepared)
 _put("copy_records_to_table", PooledConnection.copied)
 

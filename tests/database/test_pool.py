@@ -15,7 +15,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import DAWN, DUSK, MICROSECOND, NOON, ZONES, a_trade, fresh, small_pool, some
+from support import DAWN, DUSK, MICROSECOND, NOON, ZONES, a_trade, fresh, held, small_pool, some
 
 import quantdb
 from quantdb import (
@@ -419,7 +419,7 @@ async def test_a_pool_that_is_exhausted_does_not_keep_one_waiting(dsn: str) -> N
     config = PoolConfig(dsn, min_size=0, max_size=1, acquire_timeout=0.2)
     async with quantdb.create_pool(config) as pool:
         errors: list[PoolTimeout] = []
-        async with pool.acquire() as connection:
+        async with held(pool, 1) as [connection]:
             for timeout in (None, 0.1, 0.3):
                 began = time.monotonic()
                 with pytest.raises(PoolTimeout, match="1 in use") as caught:
@@ -435,7 +435,7 @@ async def test_a_pool_that_is_exhausted_does_not_keep_one_waiting(dsn: str) -> N
 
 async def test_a_borrower_who_is_cancelled_while_waiting_takes_nothing(dsn: str) -> None:
     async with small_pool(dsn) as pool:
-        async with pool.acquire():
+        async with held(pool, 1):
             waiting = asyncio.create_task(TradeRepo(pool).latest("x"))
             await asyncio.sleep(0.05)
             waiting.cancel()
