@@ -116,6 +116,10 @@ class PooledConnection(asyncpg.Connection):
         await self._use(PORTABLE if self._portable else TEXT)
         self.clean, self.retired = True, False
 
+    def is_dirty(self) -> bool:
+        """Tell whether the session must be reset before another one has it."""
+        return not self.clean or self.hurried_until is not None or self.is_in_transaction()
+
     def hurry(self) -> None:
         """Give those who were cut short a moment to clean up, and no more, all together."""
         if self.hurried_until is None:

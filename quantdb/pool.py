@@ -18,7 +18,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.config import PoolConfig
-from quantdb.connection import PooledConnection, pooled
+from quantdb.connection import GRACE, PooledConnection, pooled
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, PoolTimeout, QuantDBError
 from quantdb.health import Health
@@ -51,6 +51,7 @@ $quantdb$;
 """
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _DEADLOCKED: Final = 0.1
 """Seconds that a task waits for a connection that cannot become free: it might be lost."""
 _BETWEEN_DROPS: Final = 1.0
@@ -124,7 +125,7 @@ class Pool:
         self._opener = Opener(config)
         self._opening = asyncio.Lock()
         self._sessions: WeakSet[PooledConnection] = WeakSet()
-        self._waiting = 0
+        self._waiting: set[asyncio.Timeout] = set()
 
     def __repr__(self) -> str:
         return f"Pool({self.config!r})"
@@ -175,33 +176,40 @@ class Pool:
         hopeless = self._is_hopeless(driver)
         if hopeless:
             limit = min(limit, _DEADLOCKED)
-        until = asyncio.get_running_loop().time() + limit
-        self._waiting += 1
+        clock = asyncio.timeout(limit)
+        self._waiting.add(clock)
         self._holders.asks()
         try:
-            while True:
-                left = max(0.0, until - asyncio.get_running_loop().time())
-                connection = await driver.acquire(timeout=left)
-                ours = pooled(connection)
-                if ours is None:  # it was lost just now
-                    continue
-                if not ours.retired:
-                    break
-                ours.terminate()
+            async with clock:
+                connection, ours = await self._found(driver)
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
-            error.size, error.waiting = driver.get_size(), self._waiting
+            error.size, error.waiting = driver.get_size(), len(self._waiting)
             error.in_use = error.size - driver.get_idle_size()
             raise
-        except TimeoutError:
-            raise self._exhausted(driver, limit, hopeless=hopeless) from None
+        except (TimeoutError, asyncpg.InterfaceError) as error:
+            if self.is_closing():
+                raise ConfigError("the pool was closed meanwhile; make another one") from error
+            if isinstance(error, TimeoutError):
+                raise self._exhausted(driver, limit, hopeless=hopeless) from None
+            fail(error)
         except Exception as error:
             fail(error)
         finally:
-            self._waiting -= 1
+            self._waiting.discard(clock)
             self._holders.got()
         ours.hurried_until = None
         self._holders.hold(ours, block=block)
         return connection
+
+    async def _found(self, driver: asyncpg.Pool) -> tuple[FullConnection, PooledConnection]:
+        while True:
+            connection = await driver.acquire()
+            ours = pooled(connection)
+            if ours is None:  # it was lost just now
+                continue
+            if not ours.retired:
+                return connection, ours
+            ours.terminate()
 
     def _is_hopeless(self, driver: asyncpg.Pool) -> bool:
         """Tell whether this task would wait for itself."""
@@ -226,11 +234,11 @@ class Pool:
                 "held, or raise max_size"
             )
         return PoolTimeout(
-            f"{said}: {size} open of at most {self.config.max_size}, {self._waiting} waiting, "
+            f"{said}: {size} open of at most {self.config.max_size}, {len(self._waiting)} waiting, "
             f"{size - idle} in use{why}",
             size,
             size - idle,
-            self._waiting,
+            len(self._waiting),
         )
 
     async def release(
@@ -256,13 +264,34 @@ class Pool:
             limit = ours.patience(limit)
             if ours.retired:
                 ours.terminate()
-        try:
+            elif ours.is_dirty():
+                await self._cleaned(driver, connection, ours, limit)
+                return
+        with suppress(*_UNRESETTABLE):
             await driver.release(connection, timeout=limit)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            _log.debug("a connection could not be reset and was closed: %s", error)
-        finally:
-            if ours is not None and ours.is_closed():
-                self._holders.let_go(ours)
+
+    async def _cleaned(
+        self,
+        driver: asyncpg.Pool,
+        connection: PoolConnectionProxy,
+        ours: PooledConnection,
+        limit: float,
+    ) -> None:
+        """Give a connection back whose session has to be reset, whoever is cancelled meanwhile."""
+
+        async def work() -> None:
+            with suppress(*_UNRESETTABLE):  # the driver has closed it
+                await driver.release(connection, timeout=limit)
+
+        task = asyncio.create_task(work())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                # It goes on by itself, but not for long.
+                late = asyncio.get_running_loop().call_later(GRACE, ours.terminate)
+                task.add_done_callback(lambda _task: late.cancel())
+            raise
 
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""
@@ -411,6 +440,7 @@ class Pool:
     async def close(self) -> None:
         """Wait for what is under way, no longer than ``close_timeout``, and close."""
         driver = self._opened()
+        self._turn_away()
         try:
             async with asyncio.timeout(self.config.close_timeout):
                 await driver.close()
@@ -419,7 +449,14 @@ class Pool:
 
     def terminate(self) -> None:
         """Close at once; work under way is lost."""
-        self._opened().terminate()
+        driver = self._opened()
+        self._turn_away()
+        driver.terminate()
+
+    def _turn_away(self) -> None:
+        """Have nobody wait for a connection any more."""
+        for clock in list(self._waiting):
+            clock.reschedule(asyncio.get_running_loop().time())
 
     async def expire_connections(self) -> None:
         """Have every connection replaced when it is next borrowed."""
@@ -514,7 +551,7 @@ def _is_lent(connection: object) -> TypeGuard[PoolConnectionProxy]:
 
 async def _reset_session(connection: asyncpg.Connection) -> None:
     ours = pooled(connection)
-    if ours is None or (ours.clean and ours.hurried_until is None):
+    if ours is None or not ours.is_dirty():
         return
     await ours.execute_admitted(_RESET, (), None)
     ours.clean = True

@@ -133,9 +133,10 @@ async def lent(
         problem = error
         raise
     finally:
-        if ours is not None:
-            if not isinstance(problem, ConnectionLost) or not is_alive(connection):
-                _tell(ours, problem, began, readonly=readonly)
+        # A lost connection that is not this one is another database's.
+        elsewhere = isinstance(problem, ConnectionLost) and is_alive(connection)
+        if ours is not None and not elsewhere:
+            _tell(ours, problem, began, readonly=readonly)
         # The driver closes a connection that it cannot reset; what was committed stays so.
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
