@@ -229,13 +229,13 @@ class Pool:
         if hopeless:
             said = "no connection can ever become free"
             why = (
-                f": {self._holders.own()} of them by the very task that asks, and the others by "
-                "tasks that wait for it, or for a connection too; hand on the connection that is "
+                f"; {self._holders.own()} are held by the very task that asks, and the others by "
+                "tasks that wait for it, or for a connection too: hand on the connection that is "
                 "held, or raise max_size"
             )
         return PoolTimeout(
-            f"{said}: {size} open of at most {self.config.max_size}, {len(self._waiting)} waiting, "
-            f"{size - idle} in use{why}",
+            f"{said}: {size} open of at most {self.config.max_size}, {size - idle} in use, "
+            f"{len(self._waiting)} waiting{why}",
             size,
             size - idle,
             len(self._waiting),
