@@ -61,7 +61,8 @@ async def test_the_recipe_prints_what_the_page_says(
 async def test_no_tenant_is_inherited_by_whoever_borrows_next(empty_dsn: str, schema: str) -> None:
     seen = "SELECT count(*) FROM notes"
     who = """
-        SELECT current_user = session_user AND coalesce(current_setting('app.tenant', true), '') = ''
+        SELECT current_user = session_user
+            AND coalesce(current_setting('app.tenant', true), '') = ''
     """
     async with quantdb.create_pool(PoolConfig(empty_dsn, min_size=0, max_size=1)) as pool:
         for number in range(20):

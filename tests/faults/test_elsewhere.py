@@ -240,10 +240,11 @@ async def test_a_program_that_ends_in_trouble_says_nothing_of_tasks(dsn: str) ->
         async def main():
             config = PoolConfig(sys.argv[1], min_size=2, max_size=3, close_timeout=0.3)
             async with quantdb.create_pool(config) as pool:
-                tasks = [asyncio.create_task(pool.fetchval("SELECT pg_sleep(60)")) for _ in range(9)]
+                stuck = "SELECT pg_sleep(60)"
+                tasks = [asyncio.create_task(pool.fetchval(stuck)) for _ in range(9)]
                 try:
                     async with asyncio.timeout(0.2):
-                        await asyncio.gather(TradeRepo(pool).latest("x"), pool.fetchval("SELECT pg_sleep(9)"))
+                        await asyncio.gather(TradeRepo(pool).latest("x"), pool.fetchval(stuck))
                 except TimeoutError:
                     pass
                 tasks[0].cancel()
