@@ -13,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -37,7 +38,8 @@ _COMMIT: Final = re.compile(
 )
 # What begins and ends a transaction or a savepoint, alone; it leaves nothing in the session.
 _OF_TRANSACTIONS: Final = re.compile(
-    r"\s*(?:(?P<begin>BEGIN)|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*", re.IGNORECASE
+    r"\s*(?:(?P<begin>BEGIN)|(?P<back>ROLLBACK)|COMMIT|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*",
+    re.IGNORECASE,
 )
 _STATEMENTS_KNOWN: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -70,6 +72,7 @@ class PooledConnection(asyncpg.Connection):
         "_codecs",
         "_portable",
         "_rules",
+        "abandoned",
         "clean",
         "command_timeout",
         "hurried_until",
@@ -79,6 +82,10 @@ class PooledConnection(asyncpg.Connection):
     )
 
     tells_aborted_commit: Final = True
+
+    abandoned: bool
+    """Whether it did not answer in time to somebody who was cut short; it is closed when it is
+    given back, and until then every rollback of it succeeds, as the server's will."""
 
     clean: bool
     """Whether only statements of ours, which leave nothing behind, ran since the last reset."""
@@ -100,7 +107,7 @@ class PooledConnection(asyncpg.Connection):
 
     def __init__(self, *args: object) -> None:
         _plain_init(self, *args)
-        self.clean, self.retired = True, False
+        self.clean, self.retired, self.abandoned = True, False, False
         self.command_timeout = _UNTIL_TOLD
         self.hurried_until = None
         self.opening, self.refused = "", None
@@ -118,7 +125,33 @@ class PooledConnection(asyncpg.Connection):
 
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""
-        return not self.clean or self.hurried_until is not None or self.is_in_transaction()
+        return (
+            not self.clean
+            or self.hurried_until is not None
+            or self.is_in_transaction()
+            or self.is_cut_short()
+        )
+
+    def is_cut_short(self) -> bool:
+        """Tell whether a statement of it, or whoever uses it, is being cancelled."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return True
+        is_cancelling: Callable[[], bool] | None = getattr(
+            getattr(self, "_protocol", None), "_is_cancelling", None
+        )
+        return is_cancelling is not None and is_cancelling()
+
+    async def roll_back_in_a_hurry(self, query: str) -> str:
+        """Roll back in the moment that is left, or leave it to the server, which will."""
+        self.hurry()
+        if not self.abandoned:
+            self.abandoned = True
+            with suppress(OSError, asyncpg.InterfaceError):
+                async with asyncio.timeout(self.patience(GRACE)):
+                    await self.execute_admitted(query, (), None)
+                self.abandoned = False
+        return "ROLLBACK"
 
     def hurry(self) -> None:
         """Give those who were cut short a moment to clean up, and no more, all together."""
@@ -484,6 +517,8 @@ def _behind_the_boundary(name: str) -> None:
         of_transactions = _OF_TRANSACTIONS.fullmatch(query) if is_script else None
         if of_transactions is None:
             self.clean = False
+        elif of_transactions["back"] and (self.abandoned or self.is_cut_short()):
+            return await self.roll_back_in_a_hurry(query)
         async with self.within(options.get("timeout")):
             if of_transactions is not None and of_transactions["begin"] and self.opening:
                 return await _opened(self, query)
@@ -537,7 +572,8 @@ def _leaving(name: str, *, for_good: bool) -> None:
     async def method(self: PooledConnection, *args: object, **options: object) -> object:
         self.clean = False
         self.retired = self.retired or for_good
-        return await plain(self, *args, **options)
+        async with self.within(options.get("timeout")):
+            return await plain(self, *args, **options)
 
     _put(name, method)
 

@@ -260,9 +260,13 @@ class Pool:
         ours = pooled(connection)
         driver = self._opened()
         if ours is not None:
+            if ours not in self._sessions:
+                raise asyncpg.InterfaceError("the connection is not of this pool")
             self._holders.let_go(ours)
+            if ours.is_cut_short():
+                ours.hurry()
             limit = ours.patience(limit)
-            if ours.retired:
+            if ours.retired or ours.abandoned:
                 ours.terminate()
             elif ours.is_dirty():
                 await self._cleaned(driver, connection, ours, limit)

@@ -235,6 +235,9 @@ async def _committed(connection: Connection, block: Block) -> None:
 
 def is_alive(connection: Connection) -> bool:
     """Tell whether a connection is still there."""
+    ours = pooled(connection)
+    if ours is not None and ours.abandoned:
+        return False
     try:
         return not connection.is_closed()
     except asyncpg.InterfaceError:  # the pool has taken a lost connection back from its borrower
@@ -289,7 +292,10 @@ async def _rolled_back(connection: Connection, block: Block, error: BaseExceptio
     except BaseException:
         ended(connection)
         raise
-    return True
+    if is_alive(connection):
+        return True
+    ended(connection)
+    return False
 
 
 async def _refuse_aborted(connection: Connection) -> None:

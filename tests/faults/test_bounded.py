@@ -27,6 +27,8 @@ from quantdb import (
 from quantdb.embedded import EmbeddedPostgres
 
 LIMIT: Final = 1.0
+CUT: Final = 1.5
+"""Seconds after which a caller cuts his call short: enough for any that meets no hole."""
 SLACK: Final = 1.0
 """Seconds after its deadline at which a call must have ended."""
 NOISE: Final = 0.5
@@ -110,6 +112,42 @@ async def settled(pool: quantdb.Pool) -> object:
         return await TradeRepo(tx).latest("x")
 
 
+async def bulk_in_a_unit(pool: quantdb.Pool) -> object:
+    async with quantdb.transaction(pool) as tx:
+        return await TradeRepo(tx).insert_many([a_trade(fresh()) for _ in range(2_000)])
+
+
+async def of_the_driver_alone(pool: quantdb.Pool) -> object:
+    async with pool.acquire() as connection, connection.transaction():
+        return await connection.fetchval("SELECT 1")
+
+
+async def with_savepoints(pool: quantdb.Pool) -> object:
+    async with quantdb.transaction(pool) as tx, tx.transaction(), tx.transaction():
+        return await TradeRepo(tx).latest("x")
+
+
+async def prepared(pool: quantdb.Pool) -> object:
+    async with pool.acquire() as connection, connection.transaction():
+        statement = await connection.prepare("SELECT 1")
+        return await statement.fetchval()
+
+
+async def idle(pool: quantdb.Pool) -> object:
+    async with pool.acquire() as connection, connection.transaction(), connection.transaction():
+        await connection.fetchval("SELECT 1")
+        await asyncio.sleep(0.2)
+        return await connection.fetchval("SELECT 1")
+
+
+async def by_hand(pool: quantdb.Pool) -> object:
+    connection = await pool.acquire()
+    try:
+        return await connection.fetchval("SELECT 1")
+    finally:
+        await pool.release(connection)
+
+
 Call = Callable[[quantdb.Pool], Awaitable[object]]
 CALLS: Final[list[Call]] = [
     insert,
@@ -122,6 +160,12 @@ CALLS: Final[list[Call]] = [
     raw_copy,
     unit,
     settled,
+    bulk_in_a_unit,
+    of_the_driver_alone,
+    with_savepoints,
+    prepared,
+    idle,
+    by_hand,
 ]
 BEGIN, COMMIT = says("BEGIN"), says("COMMIT;")
 STATEMENT: Final[When] = lambda _link, message: (  # noqa: E731
@@ -171,14 +215,14 @@ async def one_cut_short(dsn: str, call: Call, point: str) -> str:
         rule = proxy.always(when, act)
         began = time.monotonic()
         try:
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(CUT):
                 await call(pool)
         except TimeoutError:
             if not rule.hits:
                 return "it failed where there was no hole"
         except Exception as error:
             return repr(error)
-        if time.monotonic() - began > 0.5 + SLACK + NOISE:
+        if time.monotonic() - began > CUT + SLACK + NOISE:
             return f"it took {time.monotonic() - began:.2f} s"
         await asyncio.sleep(SLACK)
         if pool.get_size() != pool.get_idle_size():
@@ -191,9 +235,48 @@ async def one_cut_short(dsn: str, call: Call, point: str) -> str:
 async def test_no_call_into_a_black_hole_is_late(
     dsn: str, run: Callable[[str, Call, str], Awaitable[str]], point: str
 ) -> None:
-    answers = await asyncio.gather(*(run(dsn, call, point) for call in CALLS))
-    wrong = {call.__name__: said for call, said in zip(CALLS, answers, strict=True) if said}
+    wrong: dict[str, str] = {}
+    for calls in (CALLS[::2], CALLS[1::2]):
+        answers = await asyncio.gather(*(run(dsn, call, point) for call in calls))
+        wrong |= {call.__name__: said for call, said in zip(calls, answers, strict=True) if said}
     assert wrong == {}
+
+
+@pytest.mark.parametrize("how", ["a deadline", "a cancellation"])
+async def test_a_block_that_waits_for_something_else_ends_in_a_hole_too(
+    proxy: FaultProxy, how: str
+) -> None:
+    """The network goes while the block is busy elsewhere; its end is a ROLLBACK into the hole."""
+    async with opened(proxy, command_timeout=60) as pool:
+
+        async def ours() -> None:
+            async with quantdb.transaction(pool) as tx, tx.transaction():
+                await TradeRepo(tx).latest("x")
+                proxy.hole()
+                await asyncio.sleep(60)
+
+        async def the_driver_s() -> None:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.fetchval("SELECT 1")
+                async with connection.transaction():
+                    proxy.hole()
+                    await asyncio.sleep(60)
+
+        for block in (ours, the_driver_s):
+            proxy.heal()
+            if how == "a deadline":
+                with within(0.3), pytest.raises(TimeoutError):
+                    async with asyncio.timeout(0.3):
+                        await block()
+            else:
+                task = asyncio.create_task(block())
+                await asyncio.sleep(0.3)
+                with within(0):
+                    task.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await task
+            await asyncio.sleep(SLACK)
+            assert pool.get_size() == pool.get_idle_size()
 
 
 async def test_a_hole_that_takes_no_bytes_ends_a_copy(proxy: FaultProxy) -> None:

@@ -211,6 +211,25 @@ async def test_what_stays_lost_says_how_often_it_was_tried_and_what_is_unknown(
     assert len([line for line in lines if "answers again" in line]) == 2, lines
 
 
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.31, 0.37, 0.5])
+async def test_repeating_ends_when_the_caller_s_time_is_up(
+    proxy: FaultProxy, seconds: float
+) -> None:
+    async with opened(proxy.dsn, retry=60, command_timeout=60) as own:
+        proxy.always(BEGIN, "reset")
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await TradeRepo(own).latest("x")
+        task = asyncio.create_task(TradeRepo(own).latest("x"))
+        await asyncio.sleep(seconds)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert asyncio.get_running_loop().time() - began < 2 * seconds + 2
+        proxy.heal()
+
+
 async def test_inside_a_transaction_nothing_is_repeated(proxy: FaultProxy) -> None:
     async with opened(proxy.dsn, retry=10) as own:
         rule = proxy.always(EXECUTE, "reset")
