@@ -26,6 +26,8 @@ from quantdb import (
 )
 from quantdb.embedded import EmbeddedPostgres
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
 LIMIT: Final = 1.0
 CUT: Final = 1.5
 """Seconds after which a caller cuts his call short: enough for any that meets no hole."""

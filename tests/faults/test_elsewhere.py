@@ -22,6 +22,8 @@ from support import a_trade, fresh
 import quantdb
 from quantdb import ConfigError, PoolConfig, TradeRepo
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
 Call = Callable[[quantdb.Pool], Coroutine[None, None, object]]
 
 

@@ -35,6 +35,8 @@ from quantdb import (
 from quantdb.embedded import EmbeddedPostgres
 from quantdb.outcomes import fail, is_lost
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
 Mode = Literal["explicit", "statement"]
 
 

@@ -7,6 +7,8 @@ import asyncpg
 import pytest
 from proxy import Act, FaultProxy, anything, kind, says
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
 GONE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 

@@ -27,6 +27,8 @@ from quantdb import (
     transaction,
 )
 
+pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
 Call = Callable[[quantdb.Pool], Awaitable[object]]
 
 
