@@ -20,7 +20,8 @@ async def test_what_has_no_rule_is_passed_on(proxy: FaultProxy) -> None:
     for slices, latency in ((0, 0.0), (1, 0.0), (0, 0.01), (7, 0.002)):
         proxy.slices, proxy.latency = slices, latency
         connection = await connected(proxy)
-        assert await connection.fetchval("SELECT length($1)", "x" * 100_000) == 100_000
+        long = 1_000 if slices else 100_000
+        assert await connection.fetchval("SELECT length($1)", "x" * long) == long
         await connection.close()
     async with asyncio.timeout(5):
         while any(link.is_open for link in proxy.links):  # noqa: ASYNC110 - it tells nobody
