@@ -11,10 +11,21 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from typing import Final, Literal, TypeVar
 
+import asyncpg
 import stamina
 
 from quantdb.database import Connection, Isolation, Pool
-from quantdb.errors import CommitUnknown, ConnectionLost, Contention, PoolTimeout, QuantDBError
+from quantdb.errors import (
+    Ambiguous,
+    CommitUnknown,
+    Conflict,
+    ConnectionLost,
+    Contention,
+    InexactValue,
+    NotFound,
+    QuantDBError,
+    ShapeMismatch,
+)
 from quantdb.transaction import pool_behind, transaction
 
 __all__ = ["Repeat", "repeated", "retrying", "window"]
@@ -30,6 +41,9 @@ _DEFAULT: Final = 10.0
 _FIRST_PAUSE: Final = 0.02
 _LONGEST_PAUSE: Final = 0.5
 _JITTER: Final = 0.1
+
+# What the database answers to each attempt alike: no attempt before was applied, or it would not.
+_DEFINITE: Final = (Ambiguous, Conflict, InexactValue, NotFound, ShapeMismatch)
 
 _ours: Final = ContextVar("quantdb_retries", default=False)
 
@@ -191,21 +205,15 @@ class _Attempts:
         error = self.last
         if self.number == 1:
             return error
-        if self.unknown and _leaves_open(error):
+        if self.unknown and not isinstance(error, QuantDBError | asyncpg.PostgresError):
+            error.add_note(f"an attempt before this one may have been applied; {tried}")
+        elif self.unknown and not isinstance(error, _DEFINITE):
             meaning = CommitUnknown(f"an attempt may have been applied; {tried}: {error}")
             meaning.__cause__ = error
             return meaning
         if isinstance(error, QuantDBError):
             error.message = f"{error.message} ({tried})"
         return error
-
-
-def _leaves_open(error: Exception) -> bool:
-    """Tell whether a failure says nothing of the attempts before it.
-
-    A `Conflict` does: the row that is there is not ours.
-    """
-    return isinstance(error, CommitUnknown | ConnectionLost | Contention | PoolTimeout)
 
 
 async def _again(once: Callable[[], Awaitable[T]], attempts: _Attempts) -> T:
@@ -221,9 +229,9 @@ async def _again(once: Callable[[], Awaitable[T]], attempts: _Attempts) -> T:
         ):
             with attempt:
                 if attempt.num == 1:  # it was made before there was anything to repeat
-                    raise attempts.last
+                    raise attempts.last  # noqa: TRY301 - stamina counts it
                 return await _once_more(once, attempts)
-    except (ConnectionLost, CommitUnknown, Contention, PoolTimeout) as error:
+    except Exception as error:
         attempts.last = error
     finally:
         _ours.reset(token)

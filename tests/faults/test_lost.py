@@ -179,6 +179,40 @@ async def test_an_answer_that_is_only_silence_is_asked_for_again(
     assert await ids_of(pool, trade.symbol) == [trade.id]
 
 
+async def test_a_time_out_after_an_unknown_outcome_leaves_it_unknown(
+    proxy: FaultProxy, pool: quantdb.Pool
+) -> None:
+    """COMMIT hangs on its way: the server still holds the row, and the second attempt waits."""
+    trade = a_trade(fresh())
+    async with opened(proxy.dsn, retry=10, command_timeout=0.5) as own:
+        proxy.once(COMMIT, "mute")
+        with pytest.raises(CommitUnknown, match="tried 2 times") as caught:
+            await TradeRepo(own).insert(trade)
+        assert isinstance(caught.value.__cause__, StatementTimeout)
+        proxy.links[0].cut(reset=True)
+        async with asyncio.timeout(10):
+            while await look_once(pool, "SELECT count(*) FROM pg_locks WHERE NOT granted"):  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
+        assert trade == await TradeRepo(own).insert(trade)
+    assert await ids_of(pool, trade.symbol) == [trade.id]
+
+
+async def test_an_error_of_the_work_s_own_says_what_came_before_it(proxy: FaultProxy) -> None:
+    attempts = 0
+
+    async def work(_tx: quantdb.Connection) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            raise KeyError("mine")
+
+    async with opened(proxy.dsn, retry=10) as own:
+        proxy.once(COMMIT, "reset")
+        with pytest.raises(KeyError, match="mine") as caught:
+            await retrying(own, work, idempotent=True)
+        assert "may have been applied" in caught.value.__notes__[0]
+
+
 async def test_a_conflict_after_an_unknown_outcome_is_a_conflict(
     proxy: FaultProxy, pool: quantdb.Pool
 ) -> None:
