@@ -43,7 +43,7 @@ _OF_TRANSACTIONS: Final = re.compile(
 )
 _STATEMENTS_KNOWN: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
-GRACE: Final = 0.75
+GRACE: Final = 0.5
 """Seconds that a call may go on after its time was up: to cancel, to roll back, to reset."""
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""

@@ -37,7 +37,7 @@ def watch(connection: _Closable, transport: object) -> None:
     """Have the kernel notice that the peer of *connection* is gone, and a fork leave it alone."""
     info: Callable[[str], socket.socket | None] | None = getattr(transport, "get_extra_info", None)
     plain = info("socket") if info is not None else None
-    if plain is None:
+    if plain is None or plain.fileno() < 0:
         return
     _open[connection] = plain.fileno()
     if plain.family not in {socket.AF_INET, socket.AF_INET6}:

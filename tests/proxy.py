@@ -184,7 +184,7 @@ class Link:
         """End both connections: by RST, or by FIN."""
         self.is_open = False
         for writer in self._writers:
-            with suppress(OSError):
+            with suppress(OSError, ValueError):  # uvloop's socket of a closed connection
                 if reset:
                     plain: socket.socket | None = writer.get_extra_info("socket")
                     if plain is not None:
