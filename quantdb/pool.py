@@ -58,6 +58,14 @@ _BETWEEN_DROPS: Final = 1.0
 """Seconds before the sessions are dropped once more, if new ones are no better."""
 
 
+def _not_of_ours(record: logging.LogRecord) -> bool:
+    return record.exc_info is None or not isinstance(record.exc_info[1], QuantDBError)
+
+
+# The driver logs each attempt to restore ``min_size``; of ours, `Opener` has said that they fail.
+logging.getLogger("asyncpg.pool").addFilter(_not_of_ours)
+
+
 class Lease(AbstractAsyncContextManager[FullConnection]):
     """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
 

@@ -32,7 +32,7 @@ class Query(Generic[R]):
     fails there. Its text is sent as it stands. Every verb takes a pool, and is then a transaction
     of its own, or a connection, and then joins the transaction that the connection is in. On a
     pool, what reads is repeated after a lost connection or contention, and what writes only if it
-    was surely not applied, within the pool's ``retry_timeout``. A verb's
+    was surely not applied, within the pool's ``retry_timeout``; a stream is not. A verb's
     ``timeout`` is the seconds that the statement may take; by default the pool's
     ``command_timeout``.
 

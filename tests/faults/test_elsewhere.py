@@ -288,3 +288,18 @@ async def test_what_is_lost_and_comes_back_is_logged_once(
     assert len(lines) == 2, lines
     assert lines[0].startswith("WARNING connections to the database are being lost")
     assert lines[1].startswith("INFO the database answers again, after ")
+
+
+async def test_connections_that_are_kept_open_are_not_logged_at_each_attempt(
+    proxy: FaultProxy, lines: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    config = PoolConfig(proxy.dsn, min_size=3, max_size=3, connect_timeout=0.2, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        await read(pool)
+        await proxy.refuse()
+        proxy.cut()
+        await asyncio.sleep(2)
+        await proxy.listen()
+        await read(pool)
+    assert len([line for line in lines if line.startswith("WARNING")]) == 1, lines
+    assert "Failed to restore" not in caplog.text
