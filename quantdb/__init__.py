@@ -18,6 +18,7 @@ from quantdb.errors import (
     QuantDBError,
     ReadOnly,
     ShapeMismatch,
+    StatementTimeout,
     TransactionAborted,
 )
 from quantdb.models import (
@@ -35,6 +36,7 @@ from quantdb.models import (
 from quantdb.pool import Pool, create_pool
 from quantdb.query import Query
 from quantdb.repo import Repo
+from quantdb.retries import retrying
 from quantdb.transaction import transaction
 
 # What reads statements at its import comes when it is first asked for (PEP 562), so that
@@ -71,6 +73,7 @@ __all__ = [
     "Repo",
     "ShapeMismatch",
     "Side",
+    "StatementTimeout",
     "Trade",
     "TradeRepo",
     "TransactionAborted",
@@ -78,6 +81,7 @@ __all__ = [
     "UserRepo",
     "create_pool",
     "migrate",
+    "retrying",
     "transaction",
 ]
 

@@ -1,7 +1,8 @@
 """PoolConfig: where the database is and how it may be used; no connection is made here."""
 
+import math
 from collections.abc import Iterable
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
@@ -11,14 +12,26 @@ from quantdb.dsn import Target, redacted, target_of
 from quantdb.errors import ConfigError
 from quantdb.secrecy import secretive
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
 __all__ = ["PoolConfig"]
 
 N = TypeVar("N")
 
 
 def _positive(_config: object, field: "attrs.Attribute[float]", value: object) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0:
+    if not _is_number(value) or not 0 < value < math.inf:
         raise ConfigError(f"{field.name} must be a number of seconds greater than zero: {value!r}")
+
+
+def _seconds(_config: object, field: "attrs.Attribute[float]", value: object) -> None:
+    if not _is_number(value) or not 0 <= value < math.inf:
+        raise ConfigError(f"{field.name} must be a number of seconds, or 0 for none: {value!r}")
+
+
+def _is_number(value: object) -> "TypeIs[int | float]":
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _count(_config: object, field: "attrs.Attribute[N]", value: N) -> None:
@@ -67,11 +80,15 @@ class PoolConfig:
         dsn: ``postgresql://user:password@host:port/database``, as a console gives it.
         min_size: Connections kept open; each keeps a Neon compute awake.
         max_size: Most connections that are open at once.
-        command_timeout: Seconds that one statement may take.
+        command_timeout: Seconds that one statement may take. A call that is cut short ends within a
+            second of it.
         connect_timeout: Seconds that one connection may take to open, all attempts together: while
             a serverless compute wakes up, a server starts or its connections are used up, it is
             tried again.
         acquire_timeout: Seconds to wait for a free connection.
+        retry_timeout: Seconds within which a call that is safe to repeat is repeated after a lost
+            connection or contention; 0 repeats nothing. It is never more than a call may take that
+            is not repeated: ``acquire_timeout + command_timeout``.
         close_timeout: Seconds that closing may wait for work under way.
         idle_lifetime: Seconds after which an unused connection above ``min_size`` is closed.
         application_name: How the connections are named in ``pg_stat_activity``; a name in the DSN
@@ -97,6 +114,7 @@ class PoolConfig:
     command_timeout: float = attrs.field(default=30.0, validator=_positive)
     connect_timeout: float = attrs.field(default=10.0, validator=_positive)
     acquire_timeout: float = attrs.field(default=10.0, validator=_positive)
+    retry_timeout: float = attrs.field(default=10.0, validator=_seconds)
     close_timeout: float = attrs.field(default=10.0, validator=_positive)
     idle_lifetime: float = attrs.field(default=300.0, validator=_positive)
     application_name: str = attrs.field(default="quantdb", validator=_text)

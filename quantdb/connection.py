@@ -1,9 +1,11 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
+import asyncio
 import re
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
+    AsyncIterator,
     Awaitable,
     Callable,
     Generator,
@@ -11,6 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -24,16 +27,26 @@ from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
 from quantdb.outcomes import swallowed, unreadable
 from quantdb.pooler import refuse_session_state
+from quantdb.sockets import watch
+from quantdb.stalls import fed
 
-__all__ = ["PooledConnection", "pooled"]
+__all__ = ["GRACE", "PooledConnection", "pooled"]
 
 T = TypeVar("T")
 
 _COMMIT: Final = re.compile(
     r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:COMMIT|END)\b", re.IGNORECASE | re.DOTALL
 )
+# What begins and ends a transaction or a savepoint, alone; it leaves nothing in the session.
+_OF_TRANSACTIONS: Final = re.compile(
+    r"\s*(?:(?P<begin>BEGIN)|(?P<back>ROLLBACK)|COMMIT|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*",
+    re.IGNORECASE,
+)
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
+_UNTIL_TOLD: Final = 30.0
+GRACE: Final = 0.5
+"""Seconds that a call may go on after its time was up: to cancel, to roll back, to reset."""
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
 
@@ -44,6 +57,7 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
 _plain_many: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "executemany")  # noqa: B009
+_plain_set_codec: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "set_type_codec")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
@@ -57,32 +71,118 @@ class PooledConnection(asyncpg.Connection):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = ("_codecs", "_portable", "_rules", "behind_pooler", "clean")
+    __slots__ = (
+        "_codecs",
+        "_portable",
+        "_rules",
+        "abandoned",
+        "behind_pooler",
+        "clean",
+        "command_timeout",
+        "hurried_until",
+        "opening",
+        "refused",
+        "retired",
+    )
 
     tells_aborted_commit: Final = True
 
-    clean: bool
-    """Whether only repositories had it since the last reset; they leave nothing behind."""
+    abandoned: bool
+    """Whether it did not answer in time to somebody who was cut short; it is closed when it is
+    given back, and until then every rollback of it succeeds, as the server's will."""
 
     behind_pooler: bool
     """Whether each transaction may run in another session; see `quantdb.pooler`."""
 
+    clean: bool
+    """Whether only statements of ours, which leave nothing behind, ran since the last reset."""
+
+    command_timeout: float
+    """Seconds that a statement may take, its preparation included."""
+
+    hurried_until: float | None
+    """When, by the loop's clock, whoever was cut short must be done with cleaning up."""
+
+    retired: bool
+    """Whether nobody is to borrow it any more."""
+
+    opening: str
+    """Statements that go in the packet of the next BEGIN."""
+
+    refused: Exception | None
+    """What the server said to the last `opening`, if it refused it."""
+
     def __init__(self, *args: object) -> None:
         _plain_init(self, *args)
-        # For what the driver asks the server before `begin_session`.
-        self.clean, self.behind_pooler = True, False
+        # For what the driver asks the server before `begin_session`, too.
+        self.clean, self.retired, self.abandoned = True, False, False
+        self.behind_pooler = False
+        self.command_timeout = _UNTIL_TOLD
+        self.hurried_until = None
+        self.opening, self.refused = "", None
         self._codecs: tuple[Codec, ...] = ()
         self._rules: dict[str, Rules] = {}
         self._portable = False
+        watch(self, transport=args[1])
 
-    async def begin_session(self, codecs: Sequence[Codec]) -> None:
+    async def begin_session(self, codecs: Sequence[Codec], command_timeout: float) -> None:
         """Have values travel exactly; *codecs* stand in for ours."""
-        self.clean = True
+        self.command_timeout = command_timeout
         self._codecs = tuple(codecs)
         self._rules = {}
         # A composite is made of parts, and the driver has no text form for them.
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
+        self.clean, self.retired = True, False
+
+    def is_dirty(self) -> bool:
+        """Tell whether the session must be reset before another one has it."""
+        return (
+            not self.clean
+            or self.hurried_until is not None
+            or self.is_in_transaction()
+            or self.is_cut_short()
+        )
+
+    def is_cut_short(self) -> bool:
+        """Tell whether a statement of it, or whoever uses it, is being cancelled."""
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            return True
+        is_cancelling: Callable[[], bool] | None = getattr(
+            getattr(self, "_protocol", None), "_is_cancelling", None
+        )
+        return is_cancelling is not None and is_cancelling()
+
+    async def roll_back_in_a_hurry(self, query: str) -> str:
+        """Roll back in the moment that is left, or leave it to the server, which will."""
+        self.hurry()
+        if not self.abandoned:
+            self.abandoned = True
+            with suppress(OSError, asyncpg.InterfaceError):
+                async with asyncio.timeout(self.patience(GRACE)):
+                    await self.execute_admitted(query, (), None)
+                self.abandoned = False
+        return "ROLLBACK"
+
+    def hurry(self) -> None:
+        """Give those who were cut short a moment to clean up, and no more, all together."""
+        if self.hurried_until is None:
+            self.hurried_until = asyncio.get_running_loop().time() + GRACE
+
+    def patience(self, limit: float) -> float:
+        """Return the seconds that cleaning up may take: *limit*, or what is left of a hurry."""
+        if self.hurried_until is None:
+            return limit
+        return max(0.05, min(limit, self.hurried_until - asyncio.get_running_loop().time()))
+
+    def within(self, timeout: object) -> asyncio.Timeout:
+        """Give a block in which a statement may be prepared and run.
+
+        The driver times each step by itself, and not every one of them.
+        """
+        limit = timeout if isinstance(timeout, int | float) else self.command_timeout
+        return asyncio.timeout(limit)
 
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""
@@ -144,18 +244,20 @@ class PooledConnection(asyncpg.Connection):
     ) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
         run = super().fetch
-        try:
-            return await run(query, *args, timeout=timeout)
-        except asyncpg.UnsupportedClientFeatureError as error:
-            await self.go_portable_after(error)
-            return await run(query, *args, timeout=timeout)
+        async with self.within(timeout):
+            try:
+                return await run(query, *args, timeout=timeout)
+            except asyncpg.UnsupportedClientFeatureError as error:
+                await self.go_portable_after(error)
+                return await run(query, *args, timeout=timeout)
 
     async def execute_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
     ) -> str:
         """Run a statement and return its status."""
         run = super().execute
-        return await self.portably(lambda: run(query, *args, timeout=timeout))
+        async with self.within(timeout):
+            return await self.portably(lambda: run(query, *args, timeout=timeout))
 
     async def cursor_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -166,7 +268,20 @@ class PooledConnection(asyncpg.Connection):
         async def opened() -> Cursor:
             return await run(query, *args, timeout=timeout)
 
-        return await self.portably(opened)
+        async with self.within(timeout):
+            return await self.portably(opened)
+
+    async def copy_admitted(
+        self,
+        table: str,
+        *,
+        source: AsyncIterator[bytes],
+        columns: Sequence[str],
+        timeout: float | None,
+    ) -> str:
+        """Send rows in the text format of COPY and return the status."""
+        run = super().copy_to_table
+        return await run(table, source=source, columns=columns, timeout=timeout)
 
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
@@ -181,7 +296,9 @@ class PooledConnection(asyncpg.Connection):
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
         """Have the server look at a statement whose arguments will be checked."""
-        statement = await self.portably(lambda: _plain_prepare(self, query, **options))
+        self.clean = False
+        async with self.within(options.get("timeout")):
+            statement = await self.portably(lambda: _plain_prepare(self, query, **options))
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
@@ -205,22 +322,39 @@ class PooledConnection(asyncpg.Connection):
             InexactValue: A value would not be stored as it is: by its type, or by the column's
                 modifier, to which COPY would round. ``row`` is its number.
         """
+        self.clean = False
         names = list(columns) if columns is not None else None
         table = ".".join(map(_quoted, filter(None, (schema_name, table_name))))
         known = await columns_of(self, table, names, self._own_rules())
         names = names or [column.name for column in known]
-        rows = _checked_rows(known, records)
         was_portable = self._portable
         await self._go_portable()
-        try:
+
+        async def copy(given: AsyncIterator[Sequence[object]]) -> str:
             return await _plain_copy(
-                self, table_name, records=rows, columns=names, schema_name=schema_name, **options
+                self,
+                table_name,
+                records=_checked_rows(known, given),
+                columns=names,
+                schema_name=schema_name,
+                **options,
             )
-        except asyncpg.InternalClientError as error:
-            # Types without a binary form in the driver. It says so before it has taken a row.
-            if "no binary format encoder" not in str(error) or options.get("where"):
-                raise
+
+        async def send(given: AsyncIterator[Sequence[object]]) -> str:
+            try:
+                return await copy(given)
+            except asyncpg.InternalClientError as error:
+                # Types without a binary form in the driver. It says so before it has taken a row.
+                if "no binary format encoder" not in str(error) or options.get("where"):
+                    raise
+            rows = _checked_rows(known, given)
             return await self._inserted(table, names, rows, options.get("timeout"))
+
+        limit = options.get("timeout")
+        try:
+            return await fed(
+                records, send, limit if isinstance(limit, int | float) else self.command_timeout
+            )
         finally:
             if not was_portable and not self.is_closed():
                 self._portable = False
@@ -260,7 +394,7 @@ class PooledConnection(asyncpg.Connection):
         return await self.portably(lambda: _plain_prepare(self, query))
 
     async def go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
-        """Go over to the portable codecs, or raise *error* if they are in force."""
+        """Use the portable codecs from now on; raise *error* if they are in use already."""
         if self._portable:
             raise error
         await self._go_portable()
@@ -271,7 +405,11 @@ class PooledConnection(asyncpg.Connection):
             await self._use(PORTABLE)
 
     async def _rules_of(self, query: str, prepared: Prepared) -> Rules:
-        return await rules_for(self, query, prepared.get_parameters(), self._own_rules())
+        clean = self.clean
+        try:
+            return await rules_for(self, query, prepared.get_parameters(), self._own_rules())
+        finally:
+            self.clean = clean
 
     def _own_rules(self) -> dict[tuple[str, str], exact.Rule]:
         own: dict[tuple[str, str], exact.Rule] = {
@@ -285,7 +423,8 @@ class PooledConnection(asyncpg.Connection):
         own = {(codec.schema, codec.type_name) for codec in self._codecs}
         ours = (codec for codec in codecs if (codec.schema, codec.type_name) not in own)
         for codec in (*ours, *self._codecs):
-            await self.set_type_codec(
+            await _plain_set_codec(
+                self,
                 codec.type_name,
                 schema=codec.schema,
                 encoder=codec.encode,
@@ -390,8 +529,9 @@ class CheckedCursor:
         self._options = options
 
     async def _opened(self) -> object:
-        sent = await self._connection.admitted(self._query, self._args)
-        return await self._connection.portably(lambda: self._plain(sent))
+        async with self._connection.within(self._options.get("timeout")):
+            sent = await self._connection.admitted(self._query, self._args)
+            return await self._connection.portably(lambda: self._plain(sent))
 
     def __await__(self) -> Generator[object, None, object]:
         return self._opened().__await__()
@@ -402,6 +542,7 @@ class CheckedCursor:
             yield record
 
     def _plain(self, sent: Sequence[object]) -> CursorFactory:
+        self._connection.clean = False
         return _plain_cursor(self._connection, self._query, *sent, **self._options)
 
 
@@ -416,27 +557,64 @@ def _behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, *args: object, **options: object
     ) -> object:
-        if self.behind_pooler:
-            refuse_session_state(query)
-        sent = self.admitted_at_once(query, args)
-        if sent is None:
-            # Without arguments, execute takes a script of several statements.
-            sent = await self.admitted(query, args) if args or not is_script else args
-        try:
-            result = await plain(self, query, *sent, **options)
-        except asyncpg.UnsupportedClientFeatureError as error:
-            await self.go_portable_after(error)
-            result = await plain(self, query, *sent, **options)
-        except asyncpg.ProtocolError as error:
-            unread = unreadable(error)
-            if unread is None:
-                raise
-            raise unread from None
+        of_transactions = _OF_TRANSACTIONS.fullmatch(query) if is_script else None
+        if of_transactions is None:
+            self.clean = False
+        elif of_transactions["back"] and (self.abandoned or self.is_cut_short()):
+            return await self.roll_back_in_a_hurry(query)
+        async with self.within(options.get("timeout")):
+            if of_transactions is not None and of_transactions["begin"] and self.opening:
+                return await _opened(self, query)
+            result = await _checked_and_run(self, plain, query, args, options)
         if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result
 
     _put(name, method)
+
+
+async def _checked_and_run(
+    connection: PooledConnection,
+    plain: Callable[..., Awaitable[object]],
+    query: str,
+    args: Sequence[object],
+    options: Mapping[str, object],
+) -> object:
+    if connection.behind_pooler:
+        refuse_session_state(query)
+    sent = connection.admitted_at_once(query, args)
+    if sent is None:
+        # Without arguments, execute takes a script of several statements.
+        is_script = not args and plain.__name__ == "execute"
+        sent = args if is_script else await connection.admitted(query, args)
+    try:
+        return await plain(connection, query, *sent, **options)
+    except asyncpg.UnsupportedClientFeatureError as error:
+        await connection.go_portable_after(error)
+        return await plain(connection, query, *sent, **options)
+    except asyncpg.ProtocolError as error:
+        unread = unreadable(error)
+        if unread is None:
+            raise
+        raise unread from None
+
+
+async def _opened(connection: PooledConnection, begin: str) -> str:
+    """Begin a transaction with its settings in one packet; if they are refused, without.
+
+    The driver takes a BEGIN that failed for a transaction that it still has to end.
+    """
+    statements, connection.opening = connection.opening, ""
+    try:
+        return await connection.execute_admitted(
+            f"{begin.rstrip().rstrip(';')}; {statements}", (), None
+        )
+    except asyncpg.PostgresError as error:
+        if connection.is_closed():
+            raise
+        connection.refused = error
+    await connection.execute_admitted("ROLLBACK", (), None)
+    return await connection.execute_admitted(begin, (), None)
 
 
 def _many_behind_the_boundary(name: str) -> None:
@@ -445,8 +623,26 @@ def _many_behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
     ) -> object:
-        sent = await self.admitted_rows(query, args)
-        return await self.portably(lambda: plain(self, query, sent, **options))
+        self.clean = False
+        async with self.within(options.get("timeout")):
+            sent = await self.admitted_rows(query, args)
+            return await self.portably(lambda: plain(self, query, sent, **options))
+
+    _put(name, method)
+
+
+def _leaving(name: str, *, for_good: bool) -> None:
+    """Have a method of the driver's note that it leaves something behind.
+
+    What it leaves in the session, a reset takes away; what *for_good* stays with the connection.
+    """
+    plain: Callable[..., Awaitable[object]] = getattr(asyncpg.Connection, name)
+
+    async def method(self: PooledConnection, *args: object, **options: object) -> object:
+        self.clean = False
+        self.retired = self.retired or for_good
+        async with self.within(options.get("timeout")):
+            return await plain(self, *args, **options)
 
     _put(name, method)
 
@@ -461,6 +657,10 @@ for _name in ("execute", "fetch", "fetchrow", "fetchval"):
     _behind_the_boundary(_name)
 for _name in ("executemany", "fetchmany"):
     _many_behind_the_boundary(_name)
+for _name in ("add_listener", "copy_from_query", "copy_from_table", "copy_to_table"):
+    _leaving(_name, for_good=False)
+for _name in ("reset_type_codec", "set_builtin_type_codec", "set_type_codec"):
+    _leaving(_name, for_good=True)
 _put("prepare", PooledConnection.prepared)
 _put("copy_records_to_table", PooledConnection.copied)
 

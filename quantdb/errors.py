@@ -7,10 +7,11 @@
     ├── ShapeMismatch       the columns of a result are not what its row type takes
     ├── Conflict            a uniqueness rule or a stale version refused the write
     ├── PoolTimeout         no connection became free within ``acquire_timeout``
+    ├── StatementTimeout    a statement took too long and was ended: nothing was applied
     ├── ConnectionLost      gone before COMMIT was sent: nothing was applied
     ├── CommitUnknown       gone after COMMIT was sent: applied or not
     ├── TransactionAborted  the block swallowed an error, so its COMMIT was a ROLLBACK
-    ├── Contention          a deadlock or a serialization failure
+    ├── Contention          a deadlock, a serialization failure or a lock that was not free in time
     ├── ReadOnly            the server takes no writes: it is a standby
     └── ConfigError         a DSN or a setting that cannot work
 
@@ -37,6 +38,7 @@ __all__ = [
     "QuantDBError",
     "ReadOnly",
     "ShapeMismatch",
+    "StatementTimeout",
     "TransactionAborted",
 ]
 
@@ -108,7 +110,7 @@ class Conflict(QuantDBError):
 
 @_error
 class PoolTimeout(QuantDBError, TimeoutError):
-    """No connection became free within ``acquire_timeout``.
+    """No connection became free within ``acquire_timeout``, or none ever can.
 
     Attributes:
         size: Connections that the pool has open.
@@ -120,6 +122,16 @@ class PoolTimeout(QuantDBError, TimeoutError):
     size: int = 0
     in_use: int = 0
     waiting: int = 0
+
+
+@_error
+class StatementTimeout(QuantDBError, TimeoutError):
+    """A statement took longer than it may, by our ``command_timeout`` or by the server's setting.
+
+    It was ended and its transaction rolled back. It may succeed when the server has less to do.
+    """
+
+    retryable: ClassVar[bool] = True
 
 
 @_error
@@ -143,7 +155,10 @@ class TransactionAborted(QuantDBError):
 
 @_error
 class Contention(QuantDBError):
-    """A deadlock or a serialization failure; the transaction was rolled back."""
+    """A deadlock, a serialization failure, or a lock that another held for too long.
+
+    The transaction was rolled back.
+    """
 
     retryable: ClassVar[bool] = True
 

@@ -1,7 +1,16 @@
 """Bulk writes by COPY: idempotent, all or nothing, with a report."""
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final, Generic, TypeVar
@@ -10,19 +19,28 @@ from uuid import UUID
 import attrs
 
 from quantdb.catalog import columns_of, of_row
+from quantdb.connection import pooled
 from quantdb.database import Connection, each
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, anything, check, shown
+from quantdb.outcomes import out_of_time
 from quantdb.query import Query
 from quantdb.sameness import same
 from quantdb.sqlfile import sql_folder
+from quantdb.stalls import fed
 
-__all__ = ["BULK_TIMEOUT", "NAMED", "and_others", "changed", "copy_models", "may_alter"]
+__all__ = ["NAMED", "Rows", "and_others", "bulk_timeout", "changed", "copy_models", "may_alter"]
 
 M = TypeVar("M", bound=attrs.AttrsInstance)
 
 BULK_TIMEOUT: Final = 3_600.0
-"""Seconds that one statement of a bulk write may take: it grows with the rows."""
+"""Seconds that one statement of a bulk write may take at most: it grows with the rows."""
+
+_A_ROW: Final = 0.001
+"""Seconds that a row may add to a statement; a slow server takes a twentieth of it."""
+
+_OF_OTHERS: Final = 30.0
+"""Seconds that a connection of another pool may take for a piece of a bulk write."""
 
 NAMED: Final = 10
 """Rows at fault that an error counts."""
@@ -75,16 +93,34 @@ async def copy_models(
             number and nothing is stored.
     """
     source = _Source(model, rows, rules)
+    ours = pooled(connection)
+
+    async def copy(chunks: AsyncIterator[bytes]) -> str:
+        send = connection.copy_to_table if ours is None else ours.copy_admitted
+        columns = ["n", *source.names]
+        return await send(table, source=chunks, columns=columns, timeout=BULK_TIMEOUT)
+
     try:
-        await connection.copy_to_table(
-            table, source=source.chunks(), columns=["n", *source.names], timeout=BULK_TIMEOUT
-        )
-    except Exception:
+        await fed(source.chunks(), copy, _patience(connection))
+    except Exception as error:
         if source.failure is not None:
             # The driver puts a TimeoutError of its own in place of that of the rows.
             raise source.failure  # noqa: B904 - it is the cause
-        raise
+        meaning = out_of_time(error)
+        if meaning is error:
+            raise
+        raise meaning from error
     return source.count
+
+
+def bulk_timeout(connection: Connection, rows: int) -> float:
+    """Return the seconds that one statement may take that goes over so many rows."""
+    return min(BULK_TIMEOUT, _patience(connection) + rows * _A_ROW)
+
+
+def _patience(connection: Connection) -> float:
+    ours = pooled(connection)
+    return _OF_OTHERS if ours is None else ours.command_timeout
 
 
 _alters: Final = Query(sql_folder() / "bulk/alters.sql", bool)
@@ -121,6 +157,25 @@ def and_others(faults: Sequence[object]) -> str:
     if not others:
         return ""
     return f"; and {others}{' or more' if len(faults) == NAMED else ''} others"
+
+
+class Rows(Generic[M]):
+    """The rows of a bulk write, which may have to be sent again."""
+
+    __slots__ = ("_begun", "_rows")
+
+    def __init__(self, rows: Iterable[M] | AsyncIterable[M]) -> None:
+        self._rows = rows
+        self._begun = False
+
+    def are_there_still(self) -> bool:
+        """Tell whether they can be gone through from the first: an iterator is used up."""
+        return not self._begun or not isinstance(self._rows, Iterator | AsyncIterator)
+
+    async def __aiter__(self) -> AsyncGenerator[M, None]:
+        self._begun = True
+        async for row in each(self._rows):
+            yield row
 
 
 class _Source(Generic[M]):

@@ -6,7 +6,9 @@ of the work, with the original kept as its cause. What the caller cannot act on 
 its type.
 """
 
+import errno
 import re
+import ssl
 from typing import Final, NoReturn
 
 import asyncpg
@@ -20,6 +22,7 @@ from quantdb.errors import (
     InexactValue,
     QuantDBError,
     ReadOnly,
+    StatementTimeout,
     TransactionAborted,
 )
 
@@ -29,19 +32,33 @@ __all__ = [
     "is_overflow",
     "is_refused_by_abort",
     "is_stale_plan",
+    "out_of_time",
     "swallowed",
     "translated",
     "unreadable",
 ]
 
-# Class 08 are connection exceptions; 57P01..57P03 are shutdown, crash and start-up of the server.
-_LOST_STATES: Final = frozenset({"57P01", "57P02", "57P03"})
+# Class 08 are connection exceptions. 57P01..57P03 are shutdown, crash and start-up of the server,
+# 57P04 is a dropped database; 25P03, 25P04 and 57P05 end a session that idled, or lasted, too long.
+_LOST_STATES: Final = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 # A prepared statement of the driver's that another session has, or has not.
 _STATEMENT_GONE: Final = (
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
 )
 _OF_THE_DRIVER: Final = "__asyncpg_"
+# Socket errors that have no class of their own.
+_LOST_ERRNOS: Final = frozenset(
+    {
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ENETDOWN,
+        errno.ENETRESET,
+        errno.ENETUNREACH,
+        errno.ENOTCONN,
+        errno.ETIMEDOUT,
+    }
+)
 _ARGUMENT: Final = re.compile(r"invalid input for query argument (\$\d+)")
 _LOST_WORDS: Final = (
     "connection is closed",
@@ -49,7 +66,33 @@ _LOST_WORDS: Final = (
     "connection has been closed",
     "cannot switch to state",
     "unexpected connection_lost",
+    "released back to the pool",
+    "connection is in an unexpected state",
 )
+
+
+_CONTENTION: Final = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+)
+# By its words, because a cancellation by hand has the same state; in another language than English
+# the error keeps its type.
+_TIME_OUT: Final = "statement timeout"
+
+
+def _is_deadline(error: BaseException) -> bool:
+    """Tell whether the client gave up waiting; ETIMEDOUT of a socket is a lost connection."""
+    return isinstance(error, TimeoutError) and error.errno is None
+
+
+def out_of_time(error: Exception) -> Exception:
+    """Return what *error* means that ended a statement of ours, if it is that its time was up."""
+    if not _is_deadline(error) or isinstance(error, QuantDBError):
+        return error
+    meaning = StatementTimeout("the statement was not answered in time")
+    meaning.__cause__ = error
+    return meaning
 
 
 def is_lost(error: BaseException) -> bool:
@@ -59,7 +102,9 @@ def is_lost(error: BaseException) -> bool:
         return state.startswith("08") or state in _LOST_STATES
     if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
         return any(word in str(error) for word in _LOST_WORDS)
-    return isinstance(error, ConnectionError | EOFError)
+    if isinstance(error, OSError) and error.errno in _LOST_ERRNOS:
+        return True
+    return isinstance(error, ConnectionError | EOFError | ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 
 def is_overflow(error: BaseException) -> bool:
@@ -96,7 +141,7 @@ def translated(error: Exception, *, committing: bool = False) -> Exception:
         return error
     if (unread := unreadable(error)) is not None:
         return unread
-    if committing and isinstance(error, TimeoutError):
+    if committing and _is_deadline(error):
         return CommitUnknown("COMMIT was sent and not answered in time")
     if is_lost(error):
         if committing:
@@ -126,8 +171,10 @@ def _refusal(error: Exception) -> Exception | None:
     """Return what a refusal by the server means, if the caller can act on it."""
     if is_stale_plan(error):
         return Contention(f"the schema was changed meanwhile; repeat the transaction: {error}")
-    if isinstance(error, asyncpg.SerializationError | asyncpg.DeadlockDetectedError):
+    if isinstance(error, _CONTENTION):
         return Contention(str(error))
+    if isinstance(error, asyncpg.QueryCanceledError) and _TIME_OUT in str(error):
+        return StatementTimeout(f"the server ended the statement: {error}")
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
         return Conflict(str(error), error.constraint_name or "")
     if isinstance(error, asyncpg.DataError) and (refused := _ARGUMENT.match(str(error))):

@@ -1,6 +1,6 @@
 """Query: one SQL file, typed by the row that it returns."""
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -11,6 +11,7 @@ import attrs
 from quantdb import exact, sqlfile
 from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
+from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
 from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
 from quantdb.statement import Statement
@@ -18,6 +19,7 @@ from quantdb.statement import Statement
 __all__ = ["Query"]
 
 R = TypeVar("R")
+T = TypeVar("T")
 
 _BATCH: Final = 1_000
 """Rows that a stream fetches at once: enough to hide the round trip, few enough to hold."""
@@ -28,7 +30,9 @@ class Query(Generic[R]):
 
     The file is read when the query is made, which is when its module is imported; a mistake in it
     fails there. Its text is sent as it stands. Every verb takes a pool, and is then a transaction
-    of its own, or a connection, and then joins the transaction that the connection is in. A verb's
+    of its own, or a connection, and then joins the transaction that the connection is in. On a
+    pool, what reads is repeated after a lost connection or contention, and what writes only if it
+    was surely not applied, within the pool's ``retry_timeout``; a stream is not. A verb's
     ``timeout`` is the seconds that the statement may take; by default the pool's
     ``command_timeout``.
 
@@ -96,7 +100,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await call(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope)
 
     async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
@@ -105,7 +109,7 @@ class Query(Generic[R]):
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await call(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope)
 
     async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
         """Return every row, in the order of the statement."""
@@ -113,7 +117,7 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await call(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None
@@ -124,7 +128,7 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        async with self._scope(db) as connection:
+        async with statement_scope(db, forgettable=True) as connection:
             cursor = await self._statement.cursor(connection, args, timeout)
             try:
                 while records := await cursor.fetch(_BATCH, timeout=timeout):
@@ -141,15 +145,23 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await call(db, work, self._single_scope)
+        return await self._called(db, work, self._single_scope)
 
-    async def store(self, db: Database, model: attrs.AttrsInstance) -> R:
+    async def store(
+        self, db: Database, model: attrs.AttrsInstance, *, idempotent: bool = False
+    ) -> R:
         """Send the fields of *model* as ``$1 … $n`` and return the row that is stored.
 
         The statement returns a column for each field that is sent. The transaction is rolled
         back unless what came back is what was sent.
 
         A field with ``metadata={"secret": True}`` is named in errors, and its value is not shown.
+
+        Args:
+            db: A pool or a connection.
+            model: What is stored.
+            idempotent: Whether to store it twice comes to the same (an upsert), so that a pool may
+                repeat it after `CommitUnknown` too.
 
         Raises:
             InexactValue: The database changed a value (a column's scale, a domain, a trigger), or
@@ -183,17 +195,30 @@ class Query(Generic[R]):
                 raise
             return self._only(rows)
 
-        return await call(db, work, self._scope)
+        return await self._called(db, work, statement_scope, idempotent=idempotent)
 
-    def _scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
-        return statement_scope(db, clean=not self.file.lingers)
+    async def _called(
+        self,
+        db: Database,
+        work: Callable[[Connection], Awaitable[T]],
+        scope: Callable[[Database], AbstractAsyncContextManager[Connection]],
+        *,
+        idempotent: bool = False,
+    ) -> T:
+        reads = self._reads
+        repeat: Repeat = "always" if reads or idempotent else "unapplied"
+        return await call(db, work, scope, repeat=repeat, reads=reads)
+
+    @property
+    def _reads(self) -> bool:
+        return not self.file.writes and not self.file.lingers
 
     def _single_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
-        return single_scope(db, clean=not self.file.lingers, reads=not self.file.writes)
+        return single_scope(db, reads=self._reads)
 
     def _row_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
         # What was written is taken back when the rows that came back are not as promised.
-        return self._scope(db) if self.file.writes else self._single_scope(db)
+        return statement_scope(db) if self.file.writes else self._single_scope(db)
 
     async def _rows(
         self, connection: Connection, args: Sequence[object], timeout: float | None

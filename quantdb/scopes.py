@@ -1,12 +1,14 @@
 """The blocks that our own statements run in, and what undoes them."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import asyncpg
 
 from quantdb import exact
+from quantdb.connection import GRACE
 from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import (
     CommitUnknown,
@@ -15,11 +17,13 @@ from quantdb.errors import (
     InexactValue,
     QuantDBError,
     ShapeMismatch,
+    StatementTimeout,
 )
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
+from quantdb.retries import Repeat, repeated, window
 from quantdb.sameness import same
-from quantdb.transaction import is_alive, lent, scope
+from quantdb.transaction import ended, is_alive, lent, scope
 
 __all__ = [
     "bulk_scope",
@@ -35,19 +39,18 @@ __all__ = [
 T = TypeVar("T")
 
 
-def statement_scope(db: Database, *, clean: bool = True) -> AbstractAsyncContextManager[Connection]:
+def statement_scope(
+    db: Database, *, forgettable: bool = False
+) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for statements of ours whose errors all get out.
 
-    They swallow no error, so the question whether one was is saved; and when they are *clean*, they
-    leave nothing behind in the session, so its reset is.
+    They swallow no error, so the question whether one was is saved.
     """
-    return scope(db, None, readonly=False, clean=clean)
+    return scope(db, None, readonly=False, forgettable=forgettable)
 
 
 @asynccontextmanager
-async def single_scope(
-    db: Database, *, clean: bool = True, reads: bool = False
-) -> AsyncGenerator[Connection, None]:
+async def single_scope(db: Database, *, reads: bool = False) -> AsyncGenerator[Connection, None]:
     """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
@@ -55,39 +58,69 @@ async def single_scope(
     the statement only *reads*.
     """
     if isinstance(db, Pool) and db.config.transactions == "statement":
-        async with lent(db, clean=clean) as connection:
+        async with lent(db) as connection:
             try:
                 yield connection
+            except StatementTimeout as error:
+                await _told_apart(connection, error, reads=reads)
             except ConnectionLost as error:
                 if reads:
                     raise
-                raise CommitUnknown(error.message) from error.__cause__
+                raise CommitUnknown(error.message) from (error.__cause__ or error)
             except Exception as error:
                 fail(error, committing=not reads)
     else:
-        async with statement_scope(db, clean=clean) as connection:
+        async with statement_scope(db) as connection:
             yield connection
 
 
-async def call(
+async def _told_apart(connection: Connection, error: StatementTimeout, *, reads: bool) -> NoReturn:
+    """Raise what a time-out means: a server that is slow, or one that is gone."""
+    if isinstance(error.__cause__, asyncpg.PostgresError):  # the server itself has ended it
+        raise error
+    if not reads:
+        raise CommitUnknown(error.message) from error
+    # It waits for no more than a moment; and there is nothing to roll back, if it is answered.
+    await connection.execute("ROLLBACK")
+    if is_alive(connection):
+        raise error
+    ended(connection)
+    raise ConnectionLost("the server has stopped answering") from error
+
+
+async def call(  # noqa: PLR0913 - those of `repeated`
     db: Database,
     work: Callable[[Connection], Awaitable[T]],
     scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
+    *,
+    repeat: Repeat = "unapplied",
+    reads: bool = False,
+    bulk: bool = False,
+    may: Callable[[], bool] = lambda: True,
 ) -> T:
-    """Return what *work* gives in a *scope* of its own.
+    """Return what *work* gives in a *scope* of its own; on a pool, repeated while that is safe.
 
     When the schema was changed since a statement was prepared, nothing was applied and the driver
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
-    joins = not is_pool(db) and is_alive(db) and db.is_in_transaction()
-    try:
+
+    async def once() -> T:
+        try:
+            async with scope(db) as connection:
+                return await work(connection)
+        except Contention as error:
+            if not is_stale_plan(error.__cause__) or not may() or _joins(db):
+                raise
         async with scope(db) as connection:
             return await work(connection)
-    except Contention as error:
-        if joins or not is_stale_plan(error.__cause__):
-            raise
-    async with scope(db) as connection:
-        return await work(connection)
+
+    if is_pool(db):
+        return await repeated(once, repeat, window(db), reads=reads, bulk=bulk, may=may)
+    return await once()
+
+
+def _joins(db: Database) -> bool:
+    return not is_pool(db) and is_alive(db) and db.is_in_transaction()
 
 
 @asynccontextmanager
@@ -104,11 +137,22 @@ async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
         await connection.execute("SAVEPOINT quantdb_bulk")
         try:
             yield connection
-        except BaseException:
-            if is_alive(connection):
-                await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
+        except BaseException as error:
+            await _taken_back(connection, error)
             raise
         await connection.execute("RELEASE SAVEPOINT quantdb_bulk")
+
+
+async def _taken_back(connection: Connection, error: BaseException) -> None:
+    """Take back what a bulk write did before its error; it has no long time for that."""
+    if not is_alive(connection):
+        return
+    cut_short = isinstance(error, asyncio.CancelledError | TimeoutError)
+    try:
+        async with asyncio.timeout(GRACE if cut_short else None):
+            await connection.execute("ROLLBACK TO SAVEPOINT quantdb_bulk")
+    except TimeoutError:
+        ended(connection)
 
 
 @asynccontextmanager

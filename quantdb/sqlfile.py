@@ -27,7 +27,10 @@ Cardinality = Literal["one", "many", "exec", "execrows"]
 
 _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 # What begins a statement that leaves nothing behind in the session, unless it calls one of these.
-_PASSING: Final = frozenset({"select", "insert", "update", "delete", "merge", "with", "values"})
+_PASSING: Final = frozenset(
+    {"select", "insert", "update", "delete", "merge", "with", "values", "drop"}
+)
+_UNTIL_COMMIT: Final = ("on", "commit", "drop")
 _WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
 _COMMENT: Final = re.compile(r"^-- (.*)$", re.MULTILINE)
@@ -288,6 +291,8 @@ def _one_statement(path: str, text: str) -> list[Token]:
 
 
 def _lingers(tokens: list[Token]) -> bool:
+    if tokens[0].word == "create" and tuple(token.word for token in tokens[-3:]) == _UNTIL_COMMIT:
+        return False
     return tokens[0].word not in _PASSING or any(
         token.word.startswith(_LINGERING) for token in tokens
     )

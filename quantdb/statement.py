@@ -1,14 +1,15 @@
 """A statement on a connection: its arguments checked, its errors explained."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from quantdb import sqlfile
 from quantdb.catalog import DRIVERS_OWN, Rules, checked, rules_for
-from quantdb.connection import pooled
+from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
-from quantdb.outcomes import fail
+from quantdb.outcomes import fail, out_of_time
 from quantdb.rarer import is_written
 from quantdb.sqlfile import SqlFile
 
@@ -44,10 +45,10 @@ class Statement:
         names: Sequence[str] = (),
     ) -> tuple[Sequence[object], Sequence[Row]]:
         """Return what was sent for the arguments, and the rows."""
-        ours = pooled(connection)
+        ours = self._ours(connection)
         sent = ours.admitted_at_once(self.file.text, args) if ours is not None else None
         if sent is None:
-            sent = await self._admitted(connection, args, names)
+            sent = await self._admitted(connection, args, timeout, names)
         try:
             if ours is not None:
                 return sent, await ours.fetch_admitted(self.file.text, sent, timeout)
@@ -59,8 +60,8 @@ class Statement:
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> str:
         """Return the status."""
-        sent = await self._admitted(connection, args) if args else self._complete(args)
-        ours = pooled(connection)
+        sent = await self._admitted(connection, args, timeout) if args else self._complete(args)
+        ours = self._ours(connection)
         try:
             if ours is not None:
                 return await ours.execute_admitted(self.file.text, sent, timeout)
@@ -72,8 +73,8 @@ class Statement:
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> Cursor:
         """Open a server-side cursor."""
-        sent = await self._admitted(connection, args)
-        ours = pooled(connection)
+        sent = await self._admitted(connection, args, timeout)
+        ours = self._ours(connection)
         try:
             if ours is not None:
                 return await ours.cursor_admitted(self.file.text, sent, timeout)
@@ -100,7 +101,13 @@ class Statement:
             raise error
         position = getattr(error, "position", None)
         line = self.file.line_of(int(position)) if position else self.file.line
-        fail(error, note=f"in {self.file.path}, line {line}")
+        fail(out_of_time(error), note=f"in {self.file.path}, line {line}")
+
+    def _ours(self, connection: Connection) -> PooledConnection | None:
+        ours = pooled(connection)
+        if ours is not None and self.file.lingers:
+            ours.clean = False
+        return ours
 
     def _complete(self, args: Sequence[object]) -> Sequence[object]:
         self.file.must_be_right()
@@ -111,17 +118,23 @@ class Statement:
         return args
 
     async def _admitted(
-        self, connection: Connection, args: Sequence[object], names: Sequence[str] = ()
+        self,
+        connection: Connection,
+        args: Sequence[object],
+        timeout: float | None,
+        names: Sequence[str] = (),
     ) -> Sequence[object]:
         self._complete(args)
         names = names or self.file.names
         ours = pooled(connection)
         try:
             if ours is not None:
-                return await ours.admitted(self.file.text, args, names)
+                async with ours.within(timeout):
+                    return await ours.admitted(self.file.text, args, names)
             if not args:
                 return args
-            return await self._admitted_by_backend(connection, args, names)
+            async with asyncio.timeout(timeout):
+                return await self._admitted_by_backend(connection, args, names)
         except InexactValue as error:
             error.add_note(f"in {self.file.path}")
             raise

@@ -1,5 +1,8 @@
 """A real server for every test: one database a module, one rolled-back transaction a test."""
 
+import asyncio
+import gc
+import logging
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +12,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from proxy import FaultProxy
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
@@ -161,3 +165,52 @@ def no_connection_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for pool in pools:
         assert pool.get_idle_size() == pool.get_size()
+
+
+# Faults
+
+
+@pytest.fixture
+async def proxy(dsn: str) -> AsyncIterator[FaultProxy]:
+    """A proxy before the database that the module shares."""
+    async with FaultProxy.before(dsn) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def nothing_is_left_behind(caplog: pytest.LogCaptureFixture) -> AsyncIterator[None]:
+    """No task is destroyed, no exception is never retrieved."""
+    yield
+    await asyncio.sleep(0)
+    gc.collect()
+    said = [
+        record.getMessage()
+        for record in caplog.get_records("call")
+        if record.name == "asyncio" and record.levelno >= logging.ERROR
+    ]
+    assert said == []
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+    """What the pools of a test have logged so far: filled in when the test ends its block."""
+    caplog.set_level(logging.INFO, "quantdb")
+    caplog.set_level(logging.INFO, "stamina")
+    found: list[str] = []
+    handler = _Keeping(found)
+    logger = logging.getLogger("quantdb")
+    other = logging.getLogger("stamina")
+    logger.addHandler(handler)
+    other.addHandler(handler)
+    yield found
+    logger.removeHandler(handler)
+    other.removeHandler(handler)
+
+
+class _Keeping(logging.Handler):
+    def __init__(self, found: list[str]) -> None:
+        super().__init__(logging.INFO)
+        self._found = found
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._found.append(f"{record.levelname} {record.getMessage()}")

@@ -1,5 +1,6 @@
 """What the database tests share: quick models, statements written on the spot, other eyes."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -136,3 +137,25 @@ async def small_pool(dsn: str, max_size: int = 1) -> AsyncGenerator[quantdb.Pool
     async with quantdb.create_pool(config) as pool:
         yield pool
         assert pool.get_idle_size() == pool.get_size()
+
+
+@asynccontextmanager
+async def held(pool: quantdb.Pool, count: int) -> AsyncGenerator[list[quantdb.Connection]]:
+    """Have tasks of their own hold *count* connections of a pool, and give them."""
+    lent: list[quantdb.Connection] = []
+    ready, done = asyncio.Barrier(count + 1), asyncio.Event()
+
+    async def hold() -> None:
+        async with pool.acquire() as connection:
+            lent.append(connection)
+            await ready.wait()
+            await done.wait()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(count):
+            group.create_task(hold())
+        await ready.wait()
+        try:
+            yield lent
+        finally:
+            done.set()

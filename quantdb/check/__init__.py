@@ -131,7 +131,7 @@ async def examined(db: Database, folder: Path) -> Facts:
 async def _undone(db: Database) -> AsyncGenerator[Connection]:
     """Give a connection in a transaction, or in a savepoint of one, that is rolled back."""
     if is_pool(db):
-        async with lent(db, clean=False) as connection, _undone(connection) as same:
+        async with lent(db) as connection, _undone(connection) as same:
             yield same
         return
     block = db.transaction(isolation=None if db.is_in_transaction() else "read_committed")

@@ -10,13 +10,21 @@ from quantdb import exact
 from quantdb.database import Connection
 from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting, on_grid
-from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, changed, copy_models, may_alter
+from quantdb.ingest import (
+    NAMED,
+    Rows,
+    and_others,
+    bulk_timeout,
+    changed,
+    copy_models,
+    may_alter,
+)
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
 from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope
+from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["PriceRepo"]
@@ -79,7 +87,7 @@ class PriceRepo(Repo):
         Raises:
             InexactValue: The database changed a value; nothing is stored.
         """
-        return await self._upsert.store(self.db, price)
+        return await self._upsert.store(self.db, price, idempotent=True)
 
     async def upsert_many(self, prices: Iterable[Price] | AsyncIterable[Price]) -> Ingest:
         """Store bars by COPY, all or none, in constant memory; to do it again changes nothing.
@@ -90,17 +98,20 @@ class PriceRepo(Repo):
             InexactValue: A row is no `Price`, or the database changed a value (a column's scale, a
                 trigger); ``row`` is its number, ``field`` its field. Nothing is stored.
         """
-        async with bulk_scope(self.db) as connection:
+        rows = Rows(prices)
+
+        async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "prices", "staged_prices")
-            given = await copy_models(connection, "staged_prices", Price, prices, rules)
-            merged = await self._merge.one(connection, timeout=BULK_TIMEOUT)
+            given = await copy_models(connection, "staged_prices", Price, rows, rules)
+            limit = bulk_timeout(connection, given)
+            merged = await self._merge.one(connection, timeout=limit)
             if merged.inserted + merged.updated < given or rules:
-                refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
+                refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
                     raise _conflict(refused)
             if rules:
-                await self._kept(connection)
+                await self._kept(connection, limit)
             await self._unstage.run(connection)
             return Ingest(
                 inserted=merged.inserted,
@@ -108,9 +119,13 @@ class PriceRepo(Repo):
                 existing=given - merged.inserted - merged.updated,
             )
 
-    async def _kept(self, connection: Connection) -> None:
+        return await call(
+            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+        )
+
+    async def _kept(self, connection: Connection, limit: float) -> None:
         """Raise unless every bar is stored as it was staged."""
-        for n, staged in await self._altered.all(connection, 1, timeout=BULK_TIMEOUT):
+        for n, staged in await self._altered.all(connection, 1, timeout=limit):
             assert isinstance(n, int)  # noqa: S101 - the number of the row
             stored = await self._get.find(connection, staged.symbol, staged.interval, staged.start)
             raise changed(n, staged, stored)

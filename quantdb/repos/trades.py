@@ -14,7 +14,15 @@ from quantdb import exact
 from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound, QuantDBError
 from quantdb.exact import on_grid
-from quantdb.ingest import BULK_TIMEOUT, NAMED, and_others, changed, copy_models, may_alter
+from quantdb.ingest import (
+    NAMED,
+    Rows,
+    and_others,
+    bulk_timeout,
+    changed,
+    copy_models,
+    may_alter,
+)
 from quantdb.models import Ingest, Page, Position, Price, Trade
 from quantdb.outcomes import is_overflow
 from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
@@ -136,7 +144,7 @@ class TradeRepo(Repo):
                 "trades_pkey" if by_id else "trades_venue_key",
             )
 
-        return await call(self.db, work)
+        return await call(self.db, work, repeat="always")
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
         """Store trades by COPY, all or none, in constant memory; to do it again changes nothing.
@@ -149,41 +157,48 @@ class TradeRepo(Repo):
                 its field. Nothing is stored.
             Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
-        async with bulk_scope(self.db) as connection:
+        rows = Rows(trades)
+
+        async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "trades", "staged_trades")
-            given = await copy_models(connection, "staged_trades", Trade, trades, rules)
-            inserted = await self._merged(connection)
+            given = await copy_models(connection, "staged_trades", Trade, rows, rules)
+            limit = bulk_timeout(connection, given)
+            inserted = await self._merged(connection, limit)
             if inserted < given or rules:
-                refused = await self._conflicts.all(connection, NAMED, timeout=BULK_TIMEOUT)
+                refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
-                    raise await self._refusal(connection, refused, alters=bool(rules))
+                    raise await self._refusal(connection, refused, limit, alters=bool(rules))
             await self._unstage.run(connection)
             return Ingest(inserted=inserted, existing=given - inserted)
 
-    async def _merged(self, connection: Connection) -> int:
+        return await call(
+            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+        )
+
+    async def _merged(self, connection: Connection, limit: float) -> int:
         try:
             async with refusable(connection):
-                return await self._merge.run(connection, timeout=BULK_TIMEOUT)
+                return await self._merge.run(connection, timeout=limit)
         except asyncpg.ForeignKeyViolationError as error:
             orphans: list[_Orphan] = []
             # Who may not read the users is told what the server said.
             with suppress(asyncpg.InsufficientPrivilegeError):
-                orphans = await self._orphans.all(connection, NAMED, timeout=BULK_TIMEOUT)
+                orphans = await self._orphans.all(connection, NAMED, timeout=limit)
             if not orphans:
                 raise
             raise _orphaned(orphans) from error
 
     async def _refusal(
-        self, connection: Connection, refused: list[_Refused], *, alters: bool
+        self, connection: Connection, refused: list[_Refused], limit: float, *, alters: bool
     ) -> QuantDBError:
         """Return why the first of *refused* is not stored as it was staged."""
         first = refused[0]
         if alters:
             stored = await self._get.find(connection, first.id)
             await taken_back(connection)
-            if not await self._taken.one(connection, first.n, timeout=BULK_TIMEOUT):
-                staged = await self._staged.one(connection, first.n, timeout=BULK_TIMEOUT)
+            if not await self._taken.one(connection, first.n, timeout=limit):
+                staged = await self._staged.one(connection, first.n, timeout=limit)
                 return changed(first.n, staged, stored)
         return _conflict(refused)
 

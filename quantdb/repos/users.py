@@ -7,12 +7,13 @@ from typing import Final
 
 import attrs
 
+from quantdb.database import Connection
 from quantdb.errors import Conflict, NotFound
 from quantdb.models import NewUser, Page, User
 from quantdb.paging import as_id, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
-from quantdb.scopes import kept_as_sent, statement_scope
+from quantdb.scopes import call, kept_as_sent
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["UserRepo"]
@@ -104,7 +105,7 @@ class UserRepo(Repo):
         return paged(rows, size, lambda user: sealed("users", str(user.id)))
 
     async def _changed(self, query: Query[User], user: User, given: Mapping[str, object]) -> User:
-        async with statement_scope(self.db) as connection:
+        async def work(connection: Connection) -> User:
             changed = await query.find(connection, user.id, user.version, *given.values())
             if changed is not None:
                 await kept_as_sent(connection, given, attrs.asdict(changed))
@@ -117,3 +118,5 @@ class UserRepo(Repo):
                 "read it again",
                 "version",
             )
+
+        return await call(self.db, work)

@@ -44,13 +44,19 @@ class LoopPool(Pool):
     def __repr__(self) -> str:
         return f"LoopPool({self.config!r})"
 
-    async def borrow(self, timeout: float | None, *, clean: bool) -> FullConnection:
-        """Return a connection; the one who gets it releases it."""
-        return await (await self._opened_here()).borrow(timeout, clean=clean)
+    async def borrow(self, timeout: float | None, *, block: bool) -> FullConnection:
+        """Return a connection; the one who gets it releases it, at the end of a *block* or not."""
+        return await (await self._opened_here()).borrow(timeout, block=block)
 
     async def release(self, connection: Connection, *, timeout: float | None = None) -> None:
         """Give a connection back."""
         await (await self._opened_here()).release(connection, timeout=timeout)
+
+    def drop_sessions(self, why: str) -> None:
+        """Have every connection of this loop replaced before it is used again."""
+        pool = self._here()
+        if pool is not None:
+            pool.drop_sessions(why)
 
     def get_size(self) -> int:
         """Return how many connections this loop has open."""

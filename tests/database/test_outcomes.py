@@ -10,7 +10,7 @@ import pytest
 from support import a_trade, fresh
 
 import quantdb
-from quantdb import CommitUnknown, ConnectionLost, PoolConfig, TradeRepo, UserRepo
+from quantdb import CommitUnknown, ConfigError, ConnectionLost, PoolConfig, TradeRepo, UserRepo
 
 
 class Proxy:
@@ -108,7 +108,7 @@ async def test_a_pool_that_is_open_is_not_opened_again(dsn: str) -> None:
                 await asyncio.sleep(0.02)
     finally:
         await watcher.close()
-    with pytest.raises(asyncpg.InterfaceError, match="closed"):
+    with pytest.raises(ConfigError, match="closed"):
         await pool
 
 

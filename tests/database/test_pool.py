@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -15,7 +16,19 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import DAWN, DUSK, MICROSECOND, NOON, ZONES, a_trade, fresh, small_pool, some
+from support import (
+    DAWN,
+    DUSK,
+    MICROSECOND,
+    NOON,
+    ZONES,
+    a_trade,
+    fresh,
+    held,
+    query,
+    small_pool,
+    some,
+)
 
 import quantdb
 from quantdb import (
@@ -315,6 +328,26 @@ DIRT = {
         "BEGIN; DECLARE c CURSOR WITH HOLD FOR SELECT 1; COMMIT",
         "SELECT count(*) = 0 FROM pg_cursors WHERE name = 'c'",
     ),
+    "a prepared statement": (
+        "PREPARE mine AS SELECT 1",
+        "SELECT count(*) = 0 FROM pg_prepared_statements WHERE from_sql",
+    ),
+    "a prepared statement of a strange name": (
+        'PREPARE "it\'s; ""mine""" AS SELECT 1',
+        "SELECT count(*) = 0 FROM pg_prepared_statements WHERE from_sql",
+    ),
+    "a sequence's last value": (
+        "CREATE TEMP SEQUENCE s; SELECT nextval('s')",
+        "SELECT to_regclass('pg_temp.s') IS NULL",
+    ),
+    "a function in the way of the reset": (
+        """
+        CREATE FUNCTION pg_temp.pg_advisory_unlock_all() RETURNS void LANGUAGE sql AS 'SELECT';
+        SET search_path = pg_temp, pg_catalog;
+        SELECT pg_catalog.pg_advisory_lock(78)
+        """,
+        "SELECT count(*) = 0 FROM pg_locks WHERE objid = 78 AND pid = pg_backend_pid()",
+    ),
     "a transaction's defaults": (
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
         "SELECT current_setting('default_transaction_read_only') = 'off'",
@@ -348,6 +381,66 @@ async def test_what_a_borrower_leaves_in_the_session_is_gone_for_the_next(
         assert await pool.fetchval(is_clean) is True
         assert pid == await pool.fetchval("SELECT pg_backend_pid()")
         await TradeRepo(pool).insert(a_trade(fresh()))
+
+
+async def test_what_the_driver_has_prepared_outlives_a_reset(dsn: str) -> None:
+    prepared = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%trades%'"
+    async with small_pool(dsn) as pool:
+        await TradeRepo(pool).latest("x")
+        kept = await pool.fetchval(prepared)
+        assert kept
+        async with pool.acquire() as connection:
+            await connection.execute("PREPARE mine AS SELECT 1; SET work_mem = '65kB'")
+        assert kept == await pool.fetchval(prepared)
+        await TradeRepo(pool).latest("x")
+
+
+async def test_codecs_that_a_borrower_sets_are_not_the_next_ones(dsn: str) -> None:
+    async with small_pool(dsn) as pool:
+        async with pool.acquire() as connection:
+            await driver_of(connection).set_type_codec(
+                "numeric", schema="pg_catalog", encoder=str, decoder=float, format="text"
+            )
+            assert isinstance(await connection.fetchval("SELECT 1.5"), float)
+        assert isinstance(await pool.fetchval("SELECT 1.5"), Decimal)
+
+
+async def test_a_borrower_who_does_nothing_pays_for_no_reset(
+    dsn: str, admin: asyncpg.Connection
+) -> None:
+    name = fresh()
+    config = PoolConfig(dsn, min_size=0, max_size=1, application_name=name)
+    async with quantdb.create_pool(config) as pool:
+        async with pool.acquire() as connection:
+            await TradeRepo(connection).latest("x")
+        assert (await last_statement(admin, name)).startswith("COMMIT")
+        async with quantdb.transaction(pool) as tx:
+            await TradeRepo(tx).insert(a_trade(fresh()))
+            await TradeRepo(tx).insert_many([a_trade(fresh())])
+            block = tx.transaction()
+            await block.start()
+            await block.rollback()
+        assert (await last_statement(admin, name)).startswith("COMMIT")
+
+
+async def test_a_query_that_leaves_something_behind_is_cleaned_up_after(
+    dsn: str, tmp_path: Path
+) -> None:
+    setting = query(tmp_path, "SELECT set_config('work_mem', '66kB', false)", str)
+    table = query(tmp_path, "CREATE TEMP TABLE lingers ()")
+    shown = "SELECT current_setting('work_mem') <> '66kB' AND to_regclass('lingers') IS NULL"
+    async with small_pool(dsn) as pool:
+        await setting.one(pool)
+        assert await pool.fetchval(shown) is True
+        await table.run(pool)
+        assert await pool.fetchval(shown) is True
+        async with quantdb.transaction(pool) as tx:
+            await setting.one(tx)
+        async with pool.acquire() as connection:
+            assert await connection.fetchval(shown) is True
+        async with pool.acquire() as connection:
+            await table.run(connection)
+        assert await pool.fetchval(shown) is True
 
 
 async def test_a_transaction_that_a_borrower_leaves_open_is_rolled_back(
@@ -419,7 +512,7 @@ async def test_a_pool_that_is_exhausted_does_not_keep_one_waiting(dsn: str) -> N
     config = PoolConfig(dsn, min_size=0, max_size=1, acquire_timeout=0.2)
     async with quantdb.create_pool(config) as pool:
         errors: list[PoolTimeout] = []
-        async with pool.acquire() as connection:
+        async with held(pool, 1) as [connection]:
             for timeout in (None, 0.1, 0.3):
                 began = time.monotonic()
                 with pytest.raises(PoolTimeout, match="1 in use") as caught:
@@ -435,7 +528,7 @@ async def test_a_pool_that_is_exhausted_does_not_keep_one_waiting(dsn: str) -> N
 
 async def test_a_borrower_who_is_cancelled_while_waiting_takes_nothing(dsn: str) -> None:
     async with small_pool(dsn) as pool:
-        async with pool.acquire():
+        async with held(pool, 1):
             waiting = asyncio.create_task(TradeRepo(pool).latest("x"))
             await asyncio.sleep(0.05)
             waiting.cancel()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from support import NOON, SECOND, a_trade, fresh, ids_of, look, look_once, small_pool
+from support import NOON, SECOND, a_trade, fresh, held, ids_of, look, look_once, small_pool
 
 import quantdb
 from quantdb import (
@@ -499,7 +499,7 @@ async def test_an_insert_into_an_older_snapshot_is_contention_or_the_trade(
 async def test_an_exhausted_pool_says_how_it_stands(dsn: str) -> None:
     config = quantdb.PoolConfig(dsn, min_size=0, max_size=2, acquire_timeout=0.2)
     async with quantdb.create_pool(config) as pool:
-        async with transaction(pool), transaction(pool):
+        async with held(pool, 2):
             answers = await asyncio.gather(
                 TradeRepo(pool).count("x", NOON, NOON),
                 TradeRepo(pool).insert(a_trade(fresh())),

@@ -37,6 +37,7 @@ from quantdb import (
     TradeRepo,
     User,
     UserRepo,
+    retrying,
     transaction,
 )
 from quantdb.database import Record
@@ -135,6 +136,21 @@ async def unit_of_work(db: Database) -> None:
         assert_type(await tx.fetchval("SELECT 1"), object)
         async with transaction(tx) as inner:
             assert_type(await UserRepo(inner).insert(NewUser("Ada")), User)
+
+
+async def repeated(ours: Pool, plain: "asyncpg.Pool") -> None:
+    async def work(tx: Connection) -> list[Trade]:
+        return await TradeRepo(tx).latest("AAPL")
+
+    assert_type(await retrying(ours, work, isolation="serializable"), list[Trade])
+    assert_type(await retrying(plain, work, idempotent=True, timeout=3), list[Trade])
+    tenant = ours.bound({"app.tenant": "7"})
+    assert_type(await retrying(tenant, work, readonly=True), list[Trade])
+    assert_type(await TradeRepo(tenant).latest("AAPL"), list[Trade])
+    async with transaction(ours, settings={"statement_timeout": "2s"}) as tx:
+        assert_type(tx, Connection)
+    async with transaction(tenant, settings={"statement_timeout": "2s"}) as tx:
+        assert_type(tx, Connection)
 
 
 async def databases(

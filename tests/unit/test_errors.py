@@ -25,6 +25,7 @@ from quantdb.errors import (
     QuantDBError,
     ReadOnly,
     ShapeMismatch,
+    StatementTimeout,
     TransactionAborted,
 )
 
@@ -36,6 +37,7 @@ TREE: list[tuple[type[QuantDBError], type[Exception], bool, Outcome]] = [
     (ShapeMismatch, TypeError, False, "not_applied"),
     (Conflict, Exception, False, "not_applied"),
     (PoolTimeout, TimeoutError, True, "not_applied"),
+    (StatementTimeout, TimeoutError, True, "not_applied"),
     (ConnectionLost, ConnectionError, True, "not_applied"),
     (CommitUnknown, ConnectionError, False, "unknown"),
     (TransactionAborted, Exception, False, "not_applied"),
@@ -52,6 +54,7 @@ WHOLE = [
     ShapeMismatch("between.sql: no column for fee"),
     Conflict("row 7 is there", "trades_pkey", 7),
     PoolTimeout("no connection", 20, 19, 5),
+    StatementTimeout("too slow"),
     ConnectionLost("gone"),
     CommitUnknown("gone during COMMIT"),
     TransactionAborted("swallowed"),

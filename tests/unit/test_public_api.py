@@ -14,7 +14,7 @@ import quantdb
 
 NAMES: Final = {
     # The pool, the unit of work, migrations.
-    *("PoolConfig", "Pool", "create_pool", "transaction", "migrate"),
+    *("PoolConfig", "Pool", "create_pool", "transaction", "retrying", "migrate"),
     # Statements and repositories.
     *("Query", "Repo", "TradeRepo", "PriceRepo", "UserRepo"),
     # What a repository asks of a database.
@@ -24,7 +24,7 @@ NAMES: Final = {
     # Errors.
     *("QuantDBError", "InexactValue", "NotFound", "Ambiguous", "ShapeMismatch", "Conflict"),
     *("PoolTimeout", "ConnectionLost", "CommitUnknown", "TransactionAborted", "Contention"),
-    *("ReadOnly", "ConfigError"),
+    *("ReadOnly", "ConfigError", "StatementTimeout"),
 }
 
 PACKAGE: Final = Path(quantdb.__file__).parent
