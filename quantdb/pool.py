@@ -11,49 +11,27 @@ import re
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager, suppress
 from types import TracebackType
-from typing import Final, Self, TypeGuard
-from weakref import WeakSet
+from typing import Final, Self
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.config import PoolConfig
-from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.connection import pooled
 from quantdb.database import Connection, FullConnection, Record
-from quantdb.errors import ConfigError, PoolTimeout, QuantDBError
+from quantdb.errors import ConfigError, QuantDBError
 from quantdb.health import Health
+from quantdb.leases import Leases, Lent
 from quantdb.opening import Opener
 from quantdb.outcomes import fail, is_lost, out_of_time
 from quantdb.secrecy import secretive
 from quantdb.settings import Settings, checked_settings
-from quantdb.waits import Holders
 
 __all__ = ["BoundPool", "Pool", "create_pool"]
 
 _log: Final = logging.getLogger(__name__)
 
-# DISCARD ALL would also drop what the driver has prepared; and RESET ALL leaves the role, temporary
-# tables and sequences of whoever had the session before, and the statements that he prepared by
-# PREPARE. The rights to do all this come back first.
-_RESET: Final = """
-RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
-SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *;
-DISCARD TEMP; DISCARD SEQUENCES;
-DO LANGUAGE plpgsql $quantdb$
-DECLARE
-    prepared record;
-BEGIN
-    FOR prepared IN SELECT s.name FROM pg_catalog.pg_prepared_statements AS s WHERE s.from_sql LOOP
-        EXECUTE pg_catalog.format('DEALLOCATE %I', prepared.name);
-    END LOOP;
-END
-$quantdb$;
-"""
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-_DEADLOCKED: Final = 0.1
-"""Seconds that a task waits for a connection that cannot become free: it might be lost."""
 _BETWEEN_DROPS: Final = 1.0
 """Seconds before the sessions are dropped once more, if new ones are no better."""
 
@@ -111,14 +89,11 @@ class Pool:
 
     __slots__ = (
         "__weakref__",
-        "_driver",
         "_dropped_at",
-        "_holders",
         "_home",
+        "_leases",
         "_opener",
         "_opening",
-        "_sessions",
-        "_waiting",
         "config",
         "health",
     )
@@ -126,14 +101,11 @@ class Pool:
     def __init__(self, config: PoolConfig) -> None:
         self.config: Final = config
         self.health: Final = Health()
-        self._driver: asyncpg.Pool | None = None
         self._dropped_at = 0.0
-        self._holders = Holders()
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
+        self._leases: Leases | None = None
         self._opener = Opener(config)
         self._opening = asyncio.Lock()
-        self._sessions: WeakSet[PooledConnection] = WeakSet()
-        self._waiting: set[asyncio.Timeout] = set()
 
     def __repr__(self) -> str:
         return f"Pool({self.config!r})"
@@ -179,74 +151,9 @@ class Pool:
 
     async def borrow(self, timeout: float | None, *, block: bool) -> FullConnection:
         """Return a connection; the one who gets it releases it, at the end of a *block* or not."""
-        driver = self._usable()
-        limit = self.config.acquire_timeout if timeout is None else timeout
-        hopeless = self._is_hopeless(driver)
-        if hopeless:
-            limit = min(limit, _DEADLOCKED)
-        clock = asyncio.timeout(limit)
-        self._waiting.add(clock)
-        self._holders.asks()
-        try:
-            async with clock:
-                connection, ours = await self._found(driver)
-        except PoolTimeout as error:  # the server's connections are used up, or it is silent
-            error.size, error.waiting = driver.get_size(), len(self._waiting)
-            error.in_use = error.size - driver.get_idle_size()
-            raise
-        except (TimeoutError, asyncpg.InterfaceError) as error:
-            if self.is_closing():
-                raise ConfigError("the pool was closed meanwhile; make another one") from error
-            if isinstance(error, TimeoutError):
-                raise self._exhausted(driver, limit, hopeless=hopeless) from None
-            fail(error)
-        except Exception as error:
-            fail(error)
-        finally:
-            self._waiting.discard(clock)
-            self._holders.got()
-        ours.hurried_until = None
-        self._holders.hold(ours, block=block)
-        return connection
-
-    async def _found(self, driver: asyncpg.Pool) -> tuple[FullConnection, PooledConnection]:
-        while True:
-            connection = await driver.acquire()
-            ours = pooled(connection)
-            if ours is None:  # it was lost just now
-                continue
-            if not ours.retired:
-                return connection, ours
-            ours.terminate()
-
-    def _is_hopeless(self, driver: asyncpg.Pool) -> bool:
-        """Tell whether this task would wait for itself."""
-        return (
-            len(self._holders) >= self.config.max_size
-            and self._holders.is_hopeless()
-            # One that was lost can be opened anew.
-            and driver.get_size() >= self.config.max_size
-            and not driver.get_idle_size()
-        )
-
-    def _exhausted(self, driver: asyncpg.Pool, limit: float, *, hopeless: bool) -> PoolTimeout:
-        size, idle = driver.get_size(), driver.get_idle_size()
-        what = "became free" if size >= self.config.max_size else "could be opened"
-        said = f"no connection {what} within {limit:g} s"
-        why = f"; {self._opener.trouble}" if self._opener.trouble else ""
-        if hopeless:
-            said = "no connection can ever become free"
-            why = (
-                f"; {self._holders.own()} are held by the very task that asks, and the others by "
-                "tasks that wait for it, or for a connection too: hand on the connection that is "
-                "held, or raise max_size"
-            )
-        return PoolTimeout(
-            f"{said}: {size} open of at most {self.config.max_size}, {size - idle} in use, "
-            f"{len(self._waiting)} waiting{why}",
-            size,
-            size - idle,
-            len(self._waiting),
+        leases = self._usable()
+        return await leases.borrow(
+            self.config.acquire_timeout if timeout is None else timeout, block=block
         )
 
     async def release(
@@ -260,50 +167,11 @@ class Pool:
         One that cannot be reset is closed, and that is no concern of the one who gives it back:
         what was committed is committed.
         """
-        limit = min(self.config.close_timeout, self.config.command_timeout)
-        if timeout is not None:
-            limit = timeout
-        if not _is_lent(connection):
+        leases = self._opened()
+        if not isinstance(connection, Lent):
             raise asyncpg.InterfaceError("the connection is not of this pool")
-        ours = pooled(connection)
-        driver = self._opened()
-        if ours is not None:
-            if ours not in self._sessions:
-                raise asyncpg.InterfaceError("the connection is not of this pool")
-            self._holders.let_go(ours)
-            if ours.is_cut_short():
-                ours.hurry()
-            limit = ours.patience(limit)
-            if ours.retired or ours.abandoned:
-                ours.terminate()
-            elif ours.is_dirty():
-                await self._cleaned(driver, connection, ours, limit)
-                return
-        with suppress(*_UNRESETTABLE):
-            await driver.release(connection, timeout=limit)
-
-    async def _cleaned(
-        self,
-        driver: asyncpg.Pool,
-        connection: PoolConnectionProxy,
-        ours: PooledConnection,
-        limit: float,
-    ) -> None:
-        """Give a connection back whose session has to be reset, whoever is cancelled meanwhile."""
-
-        async def work() -> None:
-            with suppress(*_UNRESETTABLE):  # the driver has closed it
-                await driver.release(connection, timeout=limit)
-
-        task = asyncio.create_task(work())
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if not task.done():
-                # It goes on by itself, but not for long.
-                late = asyncio.get_running_loop().call_later(GRACE, ours.terminate)
-                task.add_done_callback(lambda _task: late.cancel())
-            raise
+        limit = min(self.config.close_timeout, self.config.command_timeout)
+        await leases.give_back(connection, limit if timeout is None else timeout)
 
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""
@@ -312,13 +180,7 @@ class Pool:
             return
         self._dropped_at = now
         _log.warning("every connection is dropped for a new one: %s", why)
-        self._retire()
-
-    def _retire(self) -> None:
-        for session in list(self._sessions):
-            session.retired = True
-            if not self._holders.has(session):
-                session.terminate()
+        self._opened().retire()
 
     async def execute(self, query: str, *args: object, timeout: float | None = None) -> str:
         """Run a statement on a pooled connection and return its status."""
@@ -431,15 +293,15 @@ class Pool:
 
     def get_size(self) -> int:
         """Return how many connections are open."""
-        return self._opened().get_size()
+        return self._opened().size
 
     def get_idle_size(self) -> int:
         """Return how many of them are free."""
-        return self._opened().get_idle_size()
+        return self._opened().idle
 
     def get_min_size(self) -> int:
         """Return how many are kept open."""
-        return self._opened().get_min_size()
+        return self._opened().min_size
 
     def get_max_size(self) -> int:
         """Return how many there can be."""
@@ -447,45 +309,31 @@ class Pool:
 
     def is_closing(self) -> bool:
         """Tell whether the pool is closed or being closed."""
-        return self._driver is None or self._driver.is_closing()
+        return self._leases is None or self._leases.is_closing
 
     async def close(self) -> None:
         """Wait for what is under way, no longer than ``close_timeout``, and close."""
-        driver = self._opened()
-        self._turn_away()
-        try:
-            async with asyncio.timeout(self.config.close_timeout):
-                await driver.close()
-        except TimeoutError:
-            driver.terminate()
+        await self._opened().close(self.config.close_timeout)
 
     def terminate(self) -> None:
         """Close at once; work under way is lost."""
-        driver = self._opened()
-        self._turn_away()
-        driver.terminate()
-
-    def _turn_away(self) -> None:
-        """Have nobody wait for a connection any more."""
-        for clock in list(self._waiting):
-            clock.reschedule(asyncio.get_running_loop().time())
+        self._opened().terminate()
 
     async def expire_connections(self) -> None:
         """Have every connection replaced when it is next borrowed."""
-        self._opened()
-        self._retire()
+        self._opened().retire()
 
-    def _opened(self) -> asyncpg.Pool:
-        if self._driver is None:
+    def _opened(self) -> Leases:
+        if self._leases is None:
             raise ConfigError("the pool is not open: await it, or use async with")
         self._refuse_elsewhere()
-        return self._driver
+        return self._leases
 
-    def _usable(self) -> asyncpg.Pool:
-        driver = self._opened()
-        if driver.is_closing():
+    def _usable(self) -> Leases:
+        leases = self._opened()
+        if leases.is_closing:
             raise ConfigError("the pool is closed; make another one")
-        return driver
+        return leases
 
     def _refuse_elsewhere(self) -> None:
         """Raise unless this is the process and the event loop in which the pool was opened."""
@@ -509,40 +357,17 @@ class Pool:
     async def _open(self) -> Self:
         self._refuse_elsewhere()
         async with self._opening:
-            if self._driver is None:
+            if self._leases is None:
                 self._home = os.getpid(), asyncio.get_running_loop()
-                self._driver = await self._connected()
-        if self._driver.is_closing():
+                leases = Leases(self.config, self._opener)
+                try:
+                    await leases.open()
+                except Exception as error:
+                    fail(error)
+                self._leases = leases
+        if self._leases.is_closing:
             raise ConfigError("the pool is closed; make another one")
         return self
-
-    async def _connected(self) -> asyncpg.Pool:
-        config = self.config
-        driver = asyncpg.create_pool(
-            connect=self._opener,
-            min_size=0 if config.scale_to_zero else config.min_size,
-            max_size=config.max_size,
-            max_inactive_connection_lifetime=config.idle_lifetime,
-            connection_class=PooledConnection,
-            init=self._begin_session,
-            reset=_reset_session,
-        )
-        try:
-            await driver
-        except Exception as error:
-            fail(error)
-        return driver
-
-    async def _begin_session(self, connection: asyncpg.Connection) -> None:
-        ours = pooled(connection)
-        assert ours is not None  # noqa: S101 - the pool makes no others
-        try:
-            await ours.begin_session(self.config.codecs, self.config.command_timeout)
-        except BaseException:
-            # The driver would say goodbye, and wait for an answer.
-            ours.terminate()
-            raise
-        self._sessions.add(ours)
 
 
 @secretive
@@ -555,20 +380,6 @@ def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
     if isinstance(dsn_or_config, PoolConfig):
         return Pool(dsn_or_config)
     return Pool(PoolConfig(dsn_or_config))
-
-
-def _is_lent(connection: object) -> TypeGuard[PoolConnectionProxy]:
-    return isinstance(connection, PoolConnectionProxy)
-
-
-async def _reset_session(connection: asyncpg.Connection) -> None:
-    ours = pooled(connection)
-    if ours is None or not ours.is_dirty():
-        return
-    # Behind a pooler, RESET would undo a stranger's settings, and the pooler take them for ours.
-    if not ours.behind_pooler:
-        await ours.execute_admitted(_RESET, (), None)
-    ours.clean = True
 
 
 def _only_reads(query: str) -> bool:

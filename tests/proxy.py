@@ -175,6 +175,8 @@ class Link:
             case "mute":
                 self.holed.add("client")
             case "reset" | "close":
+                # An answer that comes meanwhile is not passed on.
+                self.holed |= {"client", "server"}
                 await pipe.flushed()
                 self.cut(reset=verb == "reset")
             case _:

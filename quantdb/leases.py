@@ -1,0 +1,448 @@
+"""Who has which connection of a pool: those that are free are lent last in, first out.
+
+The driver's pool makes, checks and retires the connections. To have one of it and to give it back
+costs a task and two timers each time. So a connection that comes back clean is kept here for the
+next borrower; it goes back to the driver's pool when it has to be reset or closed, when nobody has
+wanted it for a while, and once in a while anyhow.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Final
+from weakref import WeakSet
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from quantdb.config import PoolConfig
+from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.errors import ConfigError, PoolTimeout
+from quantdb.opening import Opener
+from quantdb.outcomes import fail
+from quantdb.waits import Holders
+
+__all__ = ["Leases", "Lent"]
+
+_DEADLOCKED: Final = 0.1
+"""Seconds that a task waits for a connection that cannot become free: it might be lost."""
+_KEPT: Final = 60.0
+"""Seconds after which a connection in use passes through the driver's pool, which may retire it."""
+_CLOSED: Final = "the pool was closed meanwhile; make another one"
+
+# What may go wrong while a session is reset; the driver has closed it then.
+_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+
+# DISCARD ALL would also drop what the driver has prepared; and RESET ALL leaves the role, temporary
+# tables and sequences of whoever had the session before, and the statements that he prepared by
+# PREPARE. The rights to do all this come back first.
+_RESET: Final = """
+RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL;
+SELECT pg_catalog.pg_advisory_unlock_all(); CLOSE ALL; UNLISTEN *;
+DISCARD TEMP; DISCARD SEQUENCES;
+DO LANGUAGE plpgsql $quantdb$
+DECLARE
+    prepared record;
+BEGIN
+    FOR prepared IN SELECT s.name FROM pg_catalog.pg_prepared_statements AS s WHERE s.from_sql LOOP
+        EXECUTE pg_catalog.format('DEALLOCATE %I', prepared.name);
+    END LOOP;
+END
+$quantdb$;
+"""
+
+
+class Lent(PoolConnectionProxy):
+    """A connection in the hands of a borrower; to use it after it was given back is an error."""
+
+    __slots__ = ()
+
+    def __init__(self, connection: PooledConnection) -> None:
+        # The driver's own proxy stays with the connection, for as long as it is kept here.
+        self._con: PooledConnection | None = connection
+
+    def itself(self) -> PooledConnection | None:
+        """Return the connection, if it was not given back."""
+        return self._con
+
+    def taken(self) -> PooledConnection | None:
+        """Take the connection out of the borrower's hands; None if it was given back before."""
+        connection, self._con = self._con, None
+        return connection
+
+
+class _Kept:
+    """A connection that the driver's pool has lent to ours."""
+
+    __slots__ = ("connection", "free_since", "proxy", "since")
+
+    def __init__(
+        self, connection: PooledConnection, proxy: PoolConnectionProxy, now: float
+    ) -> None:
+        self.connection: Final = connection
+        self.proxy: Final = proxy
+        self.since: Final = now
+        self.free_since = now
+
+
+class Leases:
+    """The connections of one pool, and those who have or want them.
+
+    Whoever wants one and finds none free waits in line; meanwhile new connections are opened, as
+    many as wait and as there may be, and whatever becomes free first is his.
+    """
+
+    __slots__ = (
+        "_config",
+        "_driver",
+        "_free",
+        "_holders",
+        "_is_closing",
+        "_kept",
+        "_loop",
+        "_opener",
+        "_opening",
+        "_sessions",
+        "_tasks",
+        "_timer",
+        "_unwanted_after",
+        "_waiters",
+    )
+
+    def __init__(self, config: PoolConfig, opener: Opener) -> None:
+        self._config: Final = config
+        self._opener: Final = opener
+        self._loop: Final = asyncio.get_running_loop()
+        self._unwanted_after: Final = config.idle_lifetime / 10
+        self._free: Final[list[_Kept]] = []
+        self._holders: Final = Holders()
+        self._is_closing = False
+        self._kept: Final[dict[PooledConnection, _Kept]] = {}
+        self._opening: Final[dict[asyncio.Task[None], None]] = {}  # in order
+        self._sessions: Final[WeakSet[PooledConnection]] = WeakSet()
+        self._tasks: Final[set[asyncio.Task[None]]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiters: Final[OrderedDict[asyncio.Future[PooledConnection], None]] = OrderedDict()
+        self._driver: Final = asyncpg.create_pool(
+            connect=opener,
+            min_size=0 if config.scale_to_zero else config.min_size,
+            max_size=config.max_size,
+            max_inactive_connection_lifetime=config.idle_lifetime,
+            connection_class=PooledConnection,
+            init=self._begin_session,
+            reset=_reset_session,
+        )
+
+    @property
+    def size(self) -> int:
+        """How many connections are open."""
+        return self._driver.get_size()
+
+    @property
+    def idle(self) -> int:
+        """How many of them are free."""
+        free = sum(not kept.connection.is_closed() for kept in self._free)
+        return self._driver.get_idle_size() + free
+
+    @property
+    def min_size(self) -> int:
+        """How many are kept open."""
+        return self._driver.get_min_size()
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for one."""
+        return len(self._waiters)
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether they are closed, or being closed."""
+        return self._is_closing
+
+    async def open(self) -> None:
+        """Open the first connections."""
+        await self._driver
+
+    async def _begin_session(self, connection: asyncpg.Connection) -> None:
+        ours = pooled(connection)
+        assert ours is not None  # noqa: S101 - the pool makes no others
+        try:
+            await ours.begin_session(self._config.codecs, self._config.command_timeout)
+        except BaseException:
+            # The driver would say goodbye, and wait for an answer.
+            ours.terminate()
+            raise
+        self._sessions.add(ours)
+
+    # Borrowing
+
+    async def borrow(self, limit: float, *, block: bool) -> Lent:
+        """Return a connection, to be given back at the end of a *block* or whenever.
+
+        Raises:
+            PoolTimeout: None became free, or could be opened, within *limit* seconds.
+            ConfigError: The pool is closed.
+        """
+        connection = self._free_one()
+        if connection is None:
+            connection = await self._waited(limit)
+        connection.hurried_until = None
+        self._holders.hold(connection, block=block)
+        return Lent(connection)
+
+    def _free_one(self) -> PooledConnection | None:
+        while self._free:
+            connection = self._free.pop().connection
+            if not connection.is_closed() and not connection.retired:
+                return connection
+            self._drop(connection)
+        return None
+
+    async def _waited(self, limit: float) -> PooledConnection:
+        hopeless = self._is_hopeless()
+        if hopeless:
+            limit = min(limit, _DEADLOCKED)
+        waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
+        self._waiters[waiter] = None
+        self._holders.asks()
+        clock = asyncio.timeout(limit)
+        has_it = False
+        try:
+            self._open_more()
+            async with clock:
+                connection = await waiter
+                has_it = True
+        except PoolTimeout as error:  # the server's connections are used up, or it is silent
+            error.size, error.in_use, error.waiting = self.size, self._in_use, self.waiting + 1
+            raise
+        except TimeoutError as error:
+            if not clock.expired():
+                fail(error)
+            raise self._exhausted(limit, hopeless=hopeless) from None
+        except Exception as error:
+            fail(error)
+        finally:
+            self._holders.got()
+            if not has_it:
+                self._leave(waiter)
+        return connection
+
+    def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
+        """Take one who waits no more out of the line, and from him what came too late."""
+        self._waiters.pop(waiter, None)
+        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            self._pass_on(waiter.result())
+        # Nobody asks for what he waited for; it may be stuck, and would stand in another's way.
+        surplus = len(self._opening) - len(self._waiters)
+        for task in list(self._opening)[: max(surplus, 0)]:
+            task.cancel()
+
+    @property
+    def _in_use(self) -> int:
+        return self.size - self.idle
+
+    def _is_hopeless(self) -> bool:
+        """Tell whether this task would wait for itself."""
+        return (
+            len(self._holders) >= self._config.max_size
+            and self._holders.is_hopeless()
+            # One that was lost can be opened anew.
+            and self.size >= self._config.max_size
+            and not self.idle
+        )
+
+    def _exhausted(self, limit: float, *, hopeless: bool) -> PoolTimeout:
+        size, in_use, waiting = self.size, self._in_use, self.waiting
+        what = "became free" if size >= self._config.max_size else "could be opened"
+        said = f"no connection {what} within {limit:g} s"
+        why = f"; {self._opener.trouble}" if self._opener.trouble else ""
+        if hopeless:
+            said = "no connection can ever become free"
+            why = (
+                f"; {self._holders.own()} are held by the very task that asks, and the others by "
+                "tasks that wait for it, or for a connection too: hand on the connection that is "
+                "held, or raise max_size"
+            )
+        return PoolTimeout(
+            f"{said}: {size} open of at most {self._config.max_size}, {in_use} in use, "
+            f"{waiting} waiting{why}",
+            size,
+            in_use,
+            waiting,
+        )
+
+    # Opening
+
+    def _open_more(self) -> None:
+        """Have a connection made, or lent by the driver, for each who waits, as far as allowed."""
+        while (
+            len(self._opening) < len(self._waiters)
+            and len(self._opening) + len(self._kept) < self._config.max_size
+            and not self._is_closing
+        ):
+            task = self._loop.create_task(self._open_one())
+            self._opening[task] = None
+            task.add_done_callback(self._opened_one)
+
+    async def _open_one(self) -> None:
+        try:
+            proxy = await self._driver.acquire()
+        except Exception as error:
+            self._disappoint(error)
+            return
+        connection = pooled(proxy)
+        if connection is None:  # it was lost just now
+            return
+        self._kept[connection] = _Kept(connection, proxy, self._loop.time())
+        if connection.retired:
+            self._drop(connection)
+        else:
+            self._pass_on(connection)
+
+    def _opened_one(self, task: asyncio.Task[None]) -> None:
+        del self._opening[task]
+        self._open_more()
+
+    def _disappoint(self, error: Exception) -> None:
+        """Tell whoever waits longest that no connection could be opened."""
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_exception(error)
+                return
+
+    # Giving back
+
+    async def give_back(self, lent: Lent, limit: float) -> None:
+        """Take a connection back, within *limit* seconds; it is reset if it has to be.
+
+        Raises:
+            InterfaceError: It is not of this pool.
+        """
+        connection = lent.itself()
+        if connection is None:
+            return
+        if connection not in self._sessions:
+            raise asyncpg.InterfaceError("the connection is not of this pool")
+        lent.taken()
+        self._holders.let_go(connection)
+        kept = self._kept.get(connection)
+        if kept is None or connection.is_closed() or connection.retired or connection.abandoned:
+            self._drop(connection)
+            self._open_more()
+            return
+        if connection.is_cut_short():
+            connection.hurry()
+        if connection.is_dirty() or self._is_closing:
+            await self._cleaned(kept, connection.patience(limit))
+        elif self._loop.time() - kept.since > _KEPT:
+            self._spawn(self._returned(kept, limit))
+        else:
+            self._pass_on(connection)
+
+    def _pass_on(self, connection: PooledConnection) -> None:
+        """Give a connection to whoever waits longest, or keep it for whoever comes next."""
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            if not waiter.done():
+                waiter.set_result(connection)
+                return
+        kept = self._kept[connection]
+        if self._is_closing:
+            self._spawn(self._returned(kept, self._config.close_timeout))
+            return
+        kept.free_since = self._loop.time()
+        self._free.append(kept)
+        self._watch_the_free()
+
+    async def _cleaned(self, kept: _Kept, limit: float) -> None:
+        """Have a session reset and given back, whoever is cancelled meanwhile."""
+        task = self._spawn(self._returned(kept, limit))
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.done():
+                # It goes on by itself, but not for long.
+                late = self._loop.call_later(GRACE, kept.connection.terminate)
+                task.add_done_callback(lambda _task: late.cancel())
+            raise
+
+    async def _returned(self, kept: _Kept, limit: float) -> None:
+        """Give a connection back to the driver's pool, which resets it, or closes it."""
+        try:
+            with suppress(*_UNRESETTABLE):
+                await self._driver.release(kept.proxy, timeout=limit)
+        finally:
+            self._kept.pop(kept.connection, None)
+            self._open_more()
+
+    def _drop(self, connection: PooledConnection) -> None:
+        """Close a connection; the driver's pool hears of it."""
+        self._kept.pop(connection, None)
+        connection.terminate()
+
+    def _watch_the_free(self) -> None:
+        if self._free and self._timer is None:
+            when = self._free[0].free_since + self._unwanted_after
+            self._timer = self._loop.call_at(when, self._return_unwanted)
+
+    def _return_unwanted(self) -> None:
+        """Give back to the driver's pool what nobody has wanted for a while."""
+        self._timer = None
+        since = self._loop.time() - self._unwanted_after
+        while self._free and self._free[0].free_since <= since:
+            self._spawn(self._returned(self._free.pop(0), self._config.close_timeout))
+        self._watch_the_free()
+
+    def _spawn(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # Ending
+
+    def retire(self) -> None:
+        """Have every connection replaced before it is used again: those that are free, at once."""
+        for session in list(self._sessions):
+            session.retired = True
+            if not self._holders.has(session):
+                session.terminate()
+
+    async def close(self, limit: float) -> None:
+        """Wait for what is under way, no longer than *limit* seconds, and close."""
+        self._turn_away()
+        try:
+            async with asyncio.timeout(limit):
+                await self._driver.close()
+        except TimeoutError:
+            self._driver.terminate()
+
+    def terminate(self) -> None:
+        """Close at once."""
+        self._turn_away()
+        self._driver.terminate()
+
+    def _turn_away(self) -> None:
+        """Have nobody wait for a connection any more, and no connection wait for anybody."""
+        self._is_closing = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for task in self._opening:
+            task.cancel()
+        while self._waiters:
+            self._disappoint(ConfigError(_CLOSED))
+        while self._free:
+            self._spawn(self._returned(self._free.pop(), self._config.close_timeout))
+
+
+async def _reset_session(connection: asyncpg.Connection) -> None:
+    ours = pooled(connection)
+    if ours is None or not ours.is_dirty():
+        return
+    # Behind a pooler, RESET would undo a stranger's settings, and the pooler take them for ours.
+    if not ours.behind_pooler:
+        await ours.execute_admitted(_RESET, (), None)
+    ours.clean = True
