@@ -58,9 +58,7 @@ def statement_files(folder: Path) -> dict[str, StatementFile]:
     """
     schema = schema_folder(folder)
     paths = sorted(
-        path
-        for path in folder.rglob("*.sql")
-        if path.parent != schema and not _is_script(path)
+        path for path in folder.rglob("*.sql") if path.parent != schema and not _is_script(path)
     )
     read = (_read(path, path.relative_to(folder).as_posix(), folder) for path in paths)
     return {each.file: each for each in read}
