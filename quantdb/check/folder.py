@@ -23,6 +23,8 @@ _RULES: Final[Mapping[str, Rule]] = {
     "is none of '-- name": "cardinality",
 }
 _KEYS: Final = {"after": "", "allow": "s", "index": "es", "nullable": "", "notnull": ""}
+# The first line of a file that a person runs, such as one of grants: it is no statement of ours.
+_SCRIPT: Final = b"-- script: "
 # What is nearly ``-- key: words``, and would be read by nobody.
 _NEARLY: Final = re.compile(
     r"^--[ \t]*(?P<key>[A-Za-z][A-Za-z _-]{3,9}?)[ \t]*:[ \t]*[\w$.,\" -]*$", re.MULTILINE
@@ -50,11 +52,24 @@ class StatementFile:
 
 
 def statement_files(folder: Path) -> dict[str, StatementFile]:
-    """Return every statement of an SQL folder, by its path in it; migrations are none."""
+    """Return every statement of an SQL folder, by its path in it.
+
+    A migration is none, nor is a file that begins with ``-- script:``, which a person runs.
+    """
     schema = schema_folder(folder)
-    paths = sorted(path for path in folder.rglob("*.sql") if path.parent != schema)
+    paths = sorted(
+        path for path in folder.rglob("*.sql") if path.parent != schema and not _is_script(path)
+    )
     read = (_read(path, path.relative_to(folder).as_posix(), folder) for path in paths)
     return {each.file: each for each in read}
+
+
+def _is_script(path: Path) -> bool:
+    try:
+        with path.open("rb") as opened:
+            return opened.read(len(_SCRIPT)) == _SCRIPT
+    except OSError:  # which is said where the file is read
+        return False
 
 
 def _read(path: Path, file: str, folder: Path) -> StatementFile:

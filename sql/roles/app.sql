@@ -1,3 +1,5 @@
+-- script: grants, to be run in psql
+--
 -- What a program that uses the repositories may do, and no more: a trade is never changed or deleted, a table never
 -- altered. Run it as the owner of the tables, after `quantdb migrate`, in psql or any other client; a further run does no
 -- harm. Then give it to the role that connects:

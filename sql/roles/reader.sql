@@ -1,3 +1,5 @@
+-- script: grants, to be run in psql
+--
 -- What a program that only reads may do: a report, a research notebook, a dashboard. As app.sql:
 --
 --     CREATE ROLE analyst LOGIN PASSWORD '…' IN ROLE quantdb_reader;

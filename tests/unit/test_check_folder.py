@@ -77,6 +77,13 @@ def test_migrations_are_no_statements_wherever_else_they_look_so(tmp_path: Path)
     assert [each.file for each in migration_files(tmp_path)] == ["schema/0001_a.sql"]
 
 
+def test_a_script_that_says_so_is_no_statement(tmp_path: Path) -> None:
+    grants = "GRANT SELECT ON trades TO reader;\nGRANT SELECT ON users TO reader;\n"
+    files = {"roles/a.sql": f"-- script: grants\n{grants}", "roles/b.sql": f"-- grants\n{grants}"}
+
+    assert list(statement_files(write(tmp_path, files))) == ["roles/b.sql"]
+
+
 def test_line_ends_do_not_matter_to_a_checksum(tmp_path: Path) -> None:
     ours = write(
         tmp_path / "a", {"q.sql": "-- name: q :one\nSELECT 1;\n", "schema/0001_a.sql": "a\n"}
