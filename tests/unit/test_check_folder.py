@@ -79,7 +79,10 @@ def test_migrations_are_no_statements_wherever_else_they_look_so(tmp_path: Path)
 
 def test_a_script_that_says_so_is_no_statement(tmp_path: Path) -> None:
     grants = "GRANT SELECT ON trades TO reader;\nGRANT SELECT ON users TO reader;\n"
-    files = {"roles/a.sql": f"-- script: grants\n{grants}", "roles/b.sql": f"-- grants\n{grants}"}
+    files: dict[str, str | bytes] = {
+        "roles/a.sql": f"-- script: grants\n{grants}",
+        "roles/b.sql": f"-- grants\n{grants}",
+    }
 
     assert list(statement_files(write(tmp_path, files))) == ["roles/b.sql"]
 
