@@ -42,6 +42,8 @@ _OF_TRANSACTIONS: Final = re.compile(
     r"\s*(?:(?P<begin>BEGIN)|(?P<back>ROLLBACK)|COMMIT|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*",
     re.IGNORECASE,
 )
+_ALONE: Final = frozenset({"BEGIN;", "COMMIT;"})
+"""What the driver sends around a transaction that asks for nothing else."""
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -56,6 +58,7 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
+_plain_fetch: Callable[..., Awaitable[list[asyncpg.Record]]] = getattr(asyncpg.Connection, "fetch")  # noqa: B009
 _plain_many: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "executemany")  # noqa: B009
 _plain_set_codec: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "set_type_codec")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
@@ -73,6 +76,7 @@ class PooledConnection(asyncpg.Connection):
 
     __slots__ = (
         "_codecs",
+        "_is_prepared",
         "_portable",
         "_rules",
         "abandoned",
@@ -123,6 +127,8 @@ class PooledConnection(asyncpg.Connection):
         self._codecs: tuple[Codec, ...] = ()
         self._rules: dict[str, Rules] = {}
         self._portable = False
+        cache: object = getattr(self, "_stmt_cache", None)
+        self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
         watch(self, transport=args[1])
 
     async def begin_session(self, codecs: Sequence[Codec], command_timeout: float) -> None:
@@ -141,6 +147,8 @@ class PooledConnection(asyncpg.Connection):
             not self.clean
             or self.hurried_until is not None
             or self.is_in_transaction()
+            # A transaction of the driver's that was ended by a statement.
+            or getattr(self, "_top_xact", None) is not None
             or self.is_cut_short()
         )
 
@@ -243,13 +251,11 @@ class PooledConnection(asyncpg.Connection):
         self, query: str, args: Sequence[object], timeout: float | None
     ) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
-        run = super().fetch
+        if self._is_prepared((query, asyncpg.Record, False)):
+            # One step, which the driver times.
+            return await _plain_fetch(self, query, *args, timeout=timeout)
         async with self.within(timeout):
-            try:
-                return await run(query, *args, timeout=timeout)
-            except asyncpg.UnsupportedClientFeatureError as error:
-                await self.go_portable_after(error)
-                return await run(query, *args, timeout=timeout)
+            return await self.portably(lambda: _plain_fetch(self, query, *args, timeout=timeout))
 
     async def execute_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -433,6 +439,10 @@ class PooledConnection(asyncpg.Connection):
             )
 
 
+def _never(_key: object) -> bool:
+    return False
+
+
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
@@ -557,6 +567,12 @@ def _behind_the_boundary(name: str) -> None:
     async def method(
         self: PooledConnection, query: str, *args: object, **options: object
     ) -> object:
+        if query in _ALONE and not args and not options and not self.opening:
+            # One step, which the driver times.
+            result = await plain(self, query)
+            if result == "ROLLBACK":
+                raise swallowed()
+            return result
         of_transactions = _OF_TRANSACTIONS.fullmatch(query) if is_script else None
         if of_transactions is None:
             self.clean = False

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections.abc import AsyncIterable, Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, contextmanager, suppress
+from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -47,16 +47,15 @@ logging.getLogger("asyncpg.pool").addFilter(_not_of_ours)
 class Lease(AbstractAsyncContextManager[FullConnection]):
     """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
 
-    __slots__ = ("_block", "_connection", "_pool", "_timeout")
+    __slots__ = ("_connection", "_pool", "_timeout")
 
-    def __init__(self, pool: "Pool", timeout: float | None, *, block: bool = True) -> None:
+    def __init__(self, pool: "Pool", timeout: float | None) -> None:
         self._pool = pool
         self._timeout = timeout
-        self._block = block
         self._connection: FullConnection | None = None
 
     async def __aenter__(self) -> FullConnection:
-        self._connection = await self._pool.borrow(self._timeout, block=self._block)
+        self._connection = await self._pool.borrow(self._timeout, block=True)
         return self._connection
 
     async def __aexit__(
@@ -66,12 +65,8 @@ class Lease(AbstractAsyncContextManager[FullConnection]):
         trace: TracebackType | None,
     ) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        ours = pooled(connection)
-        if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
-            ours.hurry()
-        await self._pool.release(connection)
+        if connection is not None:
+            await self._pool.given_back(connection, error)
 
     def __await__(self) -> Generator[object, None, FullConnection]:
         return self._pool.borrow(self._timeout, block=False).__await__()
@@ -135,10 +130,6 @@ class Pool:
         """
         return Lease(self, timeout)
 
-    def lend(self) -> Lease:
-        """Borrow a connection for a block that may be forgotten: an iterator's."""
-        return Lease(self, None, block=False)
-
     def bound(self, settings: Settings) -> "BoundPool":
         """Return this pool for transactions that all have the same *settings*.
 
@@ -172,6 +163,13 @@ class Pool:
             raise asyncpg.InterfaceError("the connection is not of this pool")
         limit = min(self.config.close_timeout, self.config.command_timeout)
         await leases.give_back(connection, limit if timeout is None else timeout)
+
+    async def given_back(self, connection: Connection, error: BaseException | None) -> None:
+        """Take a connection back from a block that ended so."""
+        ours = pooled(connection)
+        if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
+            ours.hurry()
+        await self.release(connection)
 
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""
@@ -345,14 +343,19 @@ class Pool:
                 "the pool was opened in another process, before a fork, and its connections are "
                 "that process's; hand on the PoolConfig and open a pool here"
             )
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:  # there is none: in a callback of the process's end
+            running = None
+        if running is loop:
+            return
         if loop.is_closed():
             raise ConfigError("the event loop of the pool has ended; open another pool in this one")
-        with suppress(RuntimeError):  # there is no loop: in a callback of the process's end
-            if asyncio.get_running_loop() is not loop:
-                raise ConfigError(
-                    "the pool was opened in another event loop or thread, and works only there; "
-                    "open a pool here"
-                )
+        if running is not None:
+            raise ConfigError(
+                "the pool was opened in another event loop or thread, and works only there; "
+                "open a pool here"
+            )
 
     async def _open(self) -> Self:
         self._refuse_elsewhere()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import TracebackType
 from typing import NoReturn, TypeVar
 
 import asyncpg
@@ -23,7 +24,7 @@ from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
 from quantdb.retries import Repeat, repeated, window
 from quantdb.sameness import same
-from quantdb.transaction import ended, is_alive, lent, scope
+from quantdb.transaction import Borrowed, ended, is_alive, scope
 
 __all__ = [
     "bulk_scope",
@@ -49,8 +50,7 @@ def statement_scope(
     return scope(db, None, readonly=False, forgettable=forgettable)
 
 
-@asynccontextmanager
-async def single_scope(db: Database, *, reads: bool = False) -> AsyncGenerator[Connection, None]:
+def single_scope(db: Database, *, reads: bool = False) -> AbstractAsyncContextManager[Connection]:
     """Give what `statement_scope` gives, for a block of one statement that needs no BEGIN.
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
@@ -58,20 +58,42 @@ async def single_scope(db: Database, *, reads: bool = False) -> AsyncGenerator[C
     the statement only *reads*.
     """
     if isinstance(db, Pool) and db.config.transactions == "statement":
-        async with lent(db) as connection:
+        return _Single(db, reads=reads)
+    return scope(db, None, readonly=False)
+
+
+class _Single(Borrowed):
+    """A connection of a pool of ours for one statement that is a transaction by itself."""
+
+    __slots__ = ("_reads",)
+
+    def __init__(self, pool: Pool, *, reads: bool) -> None:
+        super().__init__(pool)
+        self._reads = reads
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception):
             try:
-                yield connection
-            except StatementTimeout as error:
-                await _told_apart(connection, error, reads=reads)
-            except ConnectionLost as error:
-                if reads:
-                    raise
-                raise CommitUnknown(error.message) from (error.__cause__ or error)
-            except Exception as error:
-                fail(error, committing=not reads)
-    else:
-        async with statement_scope(db) as connection:
-            yield connection
+                await self._fail(error)
+            except BaseException as problem:
+                await super().__aexit__(type(problem), problem, None)
+                raise
+        await super().__aexit__(kind, error, trace)
+
+    async def _fail(self, error: Exception) -> NoReturn:
+        """Raise what it means that the statement failed so."""
+        if isinstance(error, StatementTimeout):
+            await _told_apart(self._lent, error, reads=self._reads)
+        if isinstance(error, ConnectionLost):
+            if self._reads:
+                raise error
+            raise CommitUnknown(error.message) from (error.__cause__ or error)
+        fail(error, committing=not self._reads)
 
 
 async def _told_apart(connection: Connection, error: StatementTimeout, *, reads: bool) -> NoReturn:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import TracebackType
 from typing import Final, NoReturn
 
 import asyncpg
@@ -14,7 +15,6 @@ from quantdb.errors import (
     ConfigError,
     ConnectionLost,
     PoolTimeout,
-    QuantDBError,
     ReadOnly,
     StatementTimeout,
     TransactionAborted,
@@ -24,7 +24,7 @@ from quantdb.pool import BoundPool
 from quantdb.pool import Pool as OurPool
 from quantdb.settings import checked_settings, opening_statements
 
-__all__ = ["ended", "is_alive", "lent", "pool_behind", "scope", "transaction"]
+__all__ = ["Borrowed", "ended", "is_alive", "lent", "pool_behind", "scope", "transaction"]
 
 _ACQUIRE_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
@@ -70,15 +70,14 @@ async def transaction(
             await _refuse_aborted(connection)
 
 
-@asynccontextmanager
-async def scope(
+def scope(
     db: Database,
     isolation: Isolation | None,
     *,
     readonly: bool,
     settings: Mapping[str, str] = _NONE,
     forgettable: bool = False,
-) -> AsyncGenerator[Connection, None]:
+) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for a block that lets every database error out.
 
     An iterator's block is *forgettable*: whoever leaves it early may never come back to end it.
@@ -86,42 +85,135 @@ async def scope(
     wanted = checked_settings(settings) if settings else _NONE
     if isinstance(db, BoundPool):
         wanted, db = {**db.settings, **wanted}, db.pool
+    if isinstance(db, OurPool):
+        return _PoolTransaction(db, isolation, wanted, readonly=readonly, forgettable=forgettable)
+    return _scope(db, isolation, readonly=readonly, settings=wanted)
+
+
+@asynccontextmanager
+async def _scope(
+    db: Database, isolation: Isolation | None, *, readonly: bool, settings: Mapping[str, str]
+) -> AsyncGenerator[Connection, None]:
     if is_pool(db):
         async with (
-            lent(db, readonly=readonly, forgettable=forgettable) as connection,
-            _begun(connection, isolation, readonly=readonly, settings=wanted),
+            lent(db) as connection,
+            _begun(connection, isolation, readonly=readonly, settings=settings),
         ):
             yield connection
     elif not is_alive(db):
         raise ConnectionLost("the connection is closed")
     elif db.is_in_transaction():
-        if isolation is not None or readonly or wanted:
-            await _refuse_other(db, isolation, readonly=readonly, settings=wanted)
+        if isolation is not None or readonly or settings:
+            await _refuse_other(db, isolation, readonly=readonly, settings=settings)
         try:
             yield db
         except Exception as error:
             _fail_inside(error, alive=is_alive(db))
     else:
-        async with _begun(db, isolation, readonly=readonly, settings=wanted):
+        async with _begun(db, isolation, readonly=readonly, settings=settings):
             yield db
 
 
-@asynccontextmanager
-async def lent(
-    pool: Pool, *, readonly: bool = False, forgettable: bool = False
-) -> AsyncGenerator[Connection, None]:
+# A call on a pool of ours is what is done most, so its blocks are classes: the generator of a
+# context manager costs as much as all else that they do.
+
+
+class Borrowed(AbstractAsyncContextManager[Connection]):
+    """A connection of a pool of ours for a block; the pool hears how the block ended.
+
+    An iterator's block is *forgettable*: whoever leaves it early may never come back to end it.
+    """
+
+    __slots__ = ("_began", "_forgettable", "_lent", "_pool", "_readonly")
+
+    def __init__(self, pool: OurPool, *, readonly: bool = False, forgettable: bool = False) -> None:
+        self._pool = pool
+        self._readonly = readonly
+        self._forgettable = forgettable
+
+    async def __aenter__(self) -> Connection:
+        self._began = asyncio.get_running_loop().time()
+        self._lent = await self._pool.borrow(None, block=not self._forgettable)
+        return self._lent
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        connection = self._lent
+        # A lost connection that is not this one is another database's.
+        if not (isinstance(error, ConnectionLost) and is_alive(connection)):
+            _tell(self._pool, error, self._began, readonly=self._readonly)
+        # The driver closes a connection that it cannot reset; what was committed stays so.
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await self._pool.given_back(connection, error)
+
+
+class _PoolTransaction(Borrowed):
+    """A transaction on a connection of a pool of ours."""
+
+    __slots__ = ("_block", "_isolation", "_settings")
+
+    def __init__(
+        self,
+        pool: OurPool,
+        isolation: Isolation | None,
+        settings: Mapping[str, str],
+        *,
+        readonly: bool,
+        forgettable: bool,
+    ) -> None:
+        super().__init__(pool, readonly=readonly, forgettable=forgettable)
+        self._isolation: Isolation | None = isolation
+        self._settings = settings
+
+    async def __aenter__(self) -> Connection:
+        connection = await super().__aenter__()
+        self._block = connection.transaction(isolation=self._isolation, readonly=self._readonly)
+        try:
+            await _started(connection, self._block, self._settings)
+            if self._settings:
+                await self._settled(connection)
+        except BaseException as error:
+            await super().__aexit__(type(error), error, None)
+            raise
+        return connection
+
+    async def _settled(self, connection: Connection) -> None:
+        try:
+            await _settle(connection, self._settings)
+        except BaseException as error:
+            await _rolled_back_after(connection, self._block, error)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is None:
+                await _ended_well(self._lent, self._block)
+            else:
+                await _rolled_back_after(self._lent, self._block, error)
+        except BaseException as problem:
+            await super().__aexit__(type(problem), problem, None)
+            raise
+        await super().__aexit__(None, None, None)
+
+
+def lent(pool: Pool) -> AbstractAsyncContextManager[Connection]:
     """Give a connection of a pool, ours or not, within a bounded wait."""
-    lease: AbstractAsyncContextManager[Connection]
-    ours = pool if isinstance(pool, OurPool) else None
-    if ours is None:
-        lease = pool.acquire(timeout=_ACQUIRE_TIMEOUT)
-    else:
-        lease = ours.lend() if forgettable else ours.acquire()
-    began = asyncio.get_running_loop().time()
+    return Borrowed(pool) if isinstance(pool, OurPool) else _lent_by_driver(pool)
+
+
+@asynccontextmanager
+async def _lent_by_driver(pool: Pool) -> AsyncGenerator[Connection, None]:
+    lease: AbstractAsyncContextManager[Connection] = pool.acquire(timeout=_ACQUIRE_TIMEOUT)
     try:
         connection = await lease.__aenter__()
-    except QuantDBError:
-        raise
     except TimeoutError:
         raise PoolTimeout(f"no connection became free within {_ACQUIRE_TIMEOUT:g} s") from None
     except Exception as error:
@@ -133,10 +225,6 @@ async def lent(
         problem = error
         raise
     finally:
-        # A lost connection that is not this one is another database's.
-        elsewhere = isinstance(problem, ConnectionLost) and is_alive(connection)
-        if ours is not None and not elsewhere:
-            _tell(ours, problem, began, readonly=readonly)
         # The driver closes a connection that it cannot reset; what was committed stays so.
         with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
@@ -174,10 +262,23 @@ async def _begun(
             await _settle(connection, settings)
         yield
     except BaseException as error:
-        alive = await _rolled_back(connection, block, error)
-        if isinstance(error, Exception):
-            _fail_inside(error, alive=alive)
-        raise
+        await _rolled_back_after(connection, block, error)
+    else:
+        await _ended_well(connection, block)
+
+
+async def _rolled_back_after(
+    connection: Connection, block: Block, error: BaseException
+) -> NoReturn:
+    """Roll back, and raise what the error that left the block means."""
+    alive = await _rolled_back(connection, block, error)
+    if isinstance(error, Exception):
+        _fail_inside(error, alive=alive)
+    raise error
+
+
+async def _ended_well(connection: Connection, block: Block) -> None:
+    """Commit a block that no error has left."""
     if not is_alive(connection):
         raise ConnectionLost("the connection was lost before COMMIT")
     if not connection.is_in_transaction():
