@@ -177,27 +177,33 @@ class Leases:
 
     # Borrowing
 
-    async def borrow(self, limit: float, *, block: bool) -> Lent:
+    def free_one(self, *, block: bool) -> PooledConnection | None:
+        """Return a connection that is free, to be given back at the end of a *block* or whenever.
+
+        None if there is none; then `borrow` waits for one.
+        """
+        while self._free:
+            connection = self._free.pop().connection
+            if not connection.is_closed() and not connection.retired:
+                connection.hurried_until = None
+                self._holders.hold(connection, block=block)
+                return connection
+            self._drop(connection)
+        return None
+
+    async def borrow(self, limit: float, *, block: bool) -> PooledConnection:
         """Return a connection, to be given back at the end of a *block* or whenever.
 
         Raises:
             PoolTimeout: None became free, or could be opened, within *limit* seconds.
             ConfigError: The pool is closed.
         """
-        connection = self._free_one()
+        connection = self.free_one(block=block)
         if connection is None:
             connection = await self._waited(limit)
-        connection.hurried_until = None
-        self._holders.hold(connection, block=block)
-        return Lent(connection)
-
-    def _free_one(self) -> PooledConnection | None:
-        while self._free:
-            connection = self._free.pop().connection
-            if not connection.is_closed() and not connection.retired:
-                return connection
-            self._drop(connection)
-        return None
+            connection.hurried_until = None
+            self._holders.hold(connection, block=block)
+        return connection
 
     async def _waited(self, limit: float) -> PooledConnection:
         hopeless = self._is_hopeless()
@@ -314,18 +320,24 @@ class Leases:
 
     # Giving back
 
-    async def give_back(self, lent: Lent, limit: float) -> None:
-        """Take a connection back, within *limit* seconds; it is reset if it has to be.
+    def give_back_clean(self, connection: PooledConnection) -> bool:
+        """Take a connection back if there is nothing to be done about it; tell whether."""
+        kept = self._kept.get(connection)
+        if (
+            kept is None
+            or connection.is_closed()
+            or connection.retired
+            or connection.is_dirty()
+            or self._is_closing
+            or self._loop.time() - kept.since > _KEPT
+        ):
+            return False
+        self._holders.let_go(connection)
+        self._pass_on(connection)
+        return True
 
-        Raises:
-            InterfaceError: It is not of this pool.
-        """
-        connection = lent.itself()
-        if connection is None:
-            return
-        if connection not in self._sessions:
-            raise asyncpg.InterfaceError("the connection is not of this pool")
-        lent.taken()
+    async def give_back(self, connection: PooledConnection, limit: float) -> None:
+        """Take a connection back, within *limit* seconds; it is reset if it has to be."""
         self._holders.let_go(connection)
         kept = self._kept.get(connection)
         if kept is None or connection.is_closed() or connection.retired or connection.abandoned:
@@ -336,10 +348,12 @@ class Leases:
             connection.hurry()
         if connection.is_dirty() or self._is_closing:
             await self._cleaned(kept, connection.patience(limit))
-        elif self._loop.time() - kept.since > _KEPT:
-            self._spawn(self._returned(kept, limit))
         else:
-            self._pass_on(connection)
+            self._spawn(self._returned(kept, limit))
+
+    def is_of_this_pool(self, connection: PooledConnection) -> bool:
+        """Tell whether a connection is one of these."""
+        return connection in self._sessions
 
     def _pass_on(self, connection: PooledConnection) -> None:
         """Give a connection to whoever waits longest, or keep it for whoever comes next."""

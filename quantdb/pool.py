@@ -16,7 +16,7 @@ from typing import Final, Self
 import asyncpg
 
 from quantdb.config import PoolConfig
-from quantdb.connection import pooled
+from quantdb.connection import PooledConnection
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, QuantDBError
 from quantdb.health import Health
@@ -47,16 +47,16 @@ logging.getLogger("asyncpg.pool").addFilter(_not_of_ours)
 class Lease(AbstractAsyncContextManager[FullConnection]):
     """A connection to be borrowed: ``async with`` gives it back, ``await`` leaves that to you."""
 
-    __slots__ = ("_connection", "_pool", "_timeout")
+    __slots__ = ("_lent", "_pool", "_timeout")
 
     def __init__(self, pool: "Pool", timeout: float | None) -> None:
         self._pool = pool
         self._timeout = timeout
-        self._connection: FullConnection | None = None
+        self._lent: Lent | None = None
 
     async def __aenter__(self) -> FullConnection:
-        self._connection = await self._pool.borrow(self._timeout, block=True)
-        return self._connection
+        self._lent = Lent(await self._pool.lease(self._timeout, block=True))
+        return self._lent
 
     async def __aexit__(
         self,
@@ -64,12 +64,15 @@ class Lease(AbstractAsyncContextManager[FullConnection]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        connection, self._connection = self._connection, None
+        connection = self._lent.taken() if self._lent is not None else None
         if connection is not None:
-            await self._pool.given_back(connection, error)
+            await self._pool.take_back(connection, error)
 
     def __await__(self) -> Generator[object, None, FullConnection]:
-        return self._pool.borrow(self._timeout, block=False).__await__()
+        return self._kept().__await__()
+
+    async def _kept(self) -> FullConnection:
+        return Lent(await self._pool.lease(self._timeout, block=False))
 
 
 class Pool:
@@ -140,12 +143,31 @@ class Pool:
         """
         return BoundPool(self, settings)
 
-    async def borrow(self, timeout: float | None, *, block: bool) -> FullConnection:
-        """Return a connection; the one who gets it releases it, at the end of a *block* or not."""
+    async def lease(self, timeout: float | None, *, block: bool) -> PooledConnection:
+        """Return a connection for a *block*, or for whoever releases it some time.
+
+        It is bare: who has it can still use it after it was taken back.
+        """
         leases = self._usable()
-        return await leases.borrow(
-            self.config.acquire_timeout if timeout is None else timeout, block=block
-        )
+        connection = leases.free_one(block=block)
+        if connection is None:
+            limit = self.config.acquire_timeout if timeout is None else timeout
+            connection = await leases.borrow(limit, block=block)
+        return connection
+
+    async def take_back(
+        self,
+        connection: PooledConnection,
+        error: BaseException | None,
+        timeout: float | None = None,
+    ) -> None:
+        """Take a connection back from a block that ended so."""
+        if isinstance(error, asyncio.CancelledError | TimeoutError):
+            connection.hurry()
+        leases = self._opened()
+        if not leases.give_back_clean(connection):
+            limit = min(self.config.close_timeout, self.config.command_timeout)
+            await leases.give_back(connection, limit if timeout is None else timeout)
 
     async def release(
         self,
@@ -158,18 +180,15 @@ class Pool:
         One that cannot be reset is closed, and that is no concern of the one who gives it back:
         what was committed is committed.
         """
-        leases = self._opened()
         if not isinstance(connection, Lent):
             raise asyncpg.InterfaceError("the connection is not of this pool")
-        limit = min(self.config.close_timeout, self.config.command_timeout)
-        await leases.give_back(connection, limit if timeout is None else timeout)
-
-    async def given_back(self, connection: Connection, error: BaseException | None) -> None:
-        """Take a connection back from a block that ended so."""
-        ours = pooled(connection)
-        if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
-            ours.hurry()
-        await self.release(connection)
+        ours = connection.itself()
+        if ours is None:  # it was given back before
+            return
+        if not self._opened().is_of_this_pool(ours):
+            raise asyncpg.InterfaceError("the connection is not of this pool")
+        connection.taken()
+        await self.take_back(ours, None, timeout)
 
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""

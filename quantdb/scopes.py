@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 import asyncpg
 
 from quantdb import exact
+from quantdb.blocks import Borrowed, ended, is_alive
 from quantdb.connection import GRACE
 from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import (
@@ -24,7 +25,7 @@ from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
 from quantdb.retries import Repeat, repeated, window
 from quantdb.sameness import same
-from quantdb.transaction import Borrowed, ended, is_alive, scope
+from quantdb.transaction import scope
 
 __all__ = [
     "bulk_scope",
@@ -88,7 +89,7 @@ class _Single(Borrowed):
     async def _fail(self, error: Exception) -> NoReturn:
         """Raise what it means that the statement failed so."""
         if isinstance(error, StatementTimeout):
-            await _told_apart(self._lent, error, reads=self._reads)
+            await _told_apart(self._connection, error, reads=self._reads)
         if isinstance(error, ConnectionLost):
             if self._reads:
                 raise error

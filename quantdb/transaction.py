@@ -1,30 +1,24 @@
 """A pooled connection inside a transaction."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from types import TracebackType
-from typing import Final, NoReturn
+from typing import Final
 
 import asyncpg
 
-from quantdb.connection import GRACE, pooled
-from quantdb.database import Block, Connection, Database, Isolation, Pool, is_pool
+from quantdb.blocks import Borrowed, PoolTransaction, begun, fail_inside, is_alive
+from quantdb.database import Connection, Database, Isolation, Pool, is_pool
 from quantdb.errors import (
-    CommitUnknown,
     ConfigError,
     ConnectionLost,
     PoolTimeout,
-    ReadOnly,
-    StatementTimeout,
-    TransactionAborted,
 )
-from quantdb.outcomes import fail, is_lost, is_refused_by_abort, swallowed
+from quantdb.outcomes import fail, is_refused_by_abort, swallowed
 from quantdb.pool import BoundPool
 from quantdb.pool import Pool as OurPool
-from quantdb.settings import checked_settings, opening_statements
+from quantdb.settings import checked_settings
 
-__all__ = ["Borrowed", "ended", "is_alive", "lent", "pool_behind", "scope", "transaction"]
+__all__ = ["lent", "pool_behind", "scope", "transaction"]
 
 _ACQUIRE_TIMEOUT: Final = 10.0
 """Seconds to wait for a connection of a plain asyncpg pool, which sets no limit of its own."""
@@ -64,29 +58,35 @@ async def transaction(
         ConfigError: A setting is none; or the joined transaction has another isolation or other
             settings, or is not read-only.
     """
-    async with scope(db, isolation, readonly=readonly, settings=settings or _NONE) as connection:
+    async with scope(
+        db, isolation, readonly=readonly, settings=settings or _NONE, exposed=True
+    ) as connection:
         yield connection
         if is_alive(connection) and not getattr(connection, "tells_aborted_commit", False):
             await _refuse_aborted(connection)
 
 
-def scope(
+def scope(  # noqa: PLR0913 - those of `transaction`, and what becomes of it
     db: Database,
     isolation: Isolation | None,
     *,
     readonly: bool,
     settings: Mapping[str, str] = _NONE,
     forgettable: bool = False,
+    exposed: bool = False,
 ) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for a block that lets every database error out.
 
-    An iterator's block is *forgettable*: whoever leaves it early may never come back to end it.
+    An iterator's block is *forgettable*: whoever leaves it early may never come back to end it. A
+    connection that gets into a user's hands is *exposed*.
     """
     wanted = checked_settings(settings) if settings else _NONE
     if isinstance(db, BoundPool):
         wanted, db = {**db.settings, **wanted}, db.pool
     if isinstance(db, OurPool):
-        return _PoolTransaction(db, isolation, wanted, readonly=readonly, forgettable=forgettable)
+        return PoolTransaction(
+            db, isolation, wanted, readonly=readonly, forgettable=forgettable, exposed=exposed
+        )
     return _scope(db, isolation, readonly=readonly, settings=wanted)
 
 
@@ -97,7 +97,7 @@ async def _scope(
     if is_pool(db):
         async with (
             lent(db) as connection,
-            _begun(connection, isolation, readonly=readonly, settings=settings),
+            begun(connection, isolation, readonly=readonly, settings=settings),
         ):
             yield connection
     elif not is_alive(db):
@@ -108,105 +108,15 @@ async def _scope(
         try:
             yield db
         except Exception as error:
-            _fail_inside(error, alive=is_alive(db))
+            fail_inside(error, alive=is_alive(db))
     else:
-        async with _begun(db, isolation, readonly=readonly, settings=settings):
+        async with begun(db, isolation, readonly=readonly, settings=settings):
             yield db
-
-
-# A call on a pool of ours is what is done most, so its blocks are classes: the generator of a
-# context manager costs as much as all else that they do.
-
-
-class Borrowed(AbstractAsyncContextManager[Connection]):
-    """A connection of a pool of ours for a block; the pool hears how the block ended.
-
-    An iterator's block is *forgettable*: whoever leaves it early may never come back to end it.
-    """
-
-    __slots__ = ("_began", "_forgettable", "_lent", "_pool", "_readonly")
-
-    def __init__(self, pool: OurPool, *, readonly: bool = False, forgettable: bool = False) -> None:
-        self._pool = pool
-        self._readonly = readonly
-        self._forgettable = forgettable
-
-    async def __aenter__(self) -> Connection:
-        self._began = asyncio.get_running_loop().time()
-        self._lent = await self._pool.borrow(None, block=not self._forgettable)
-        return self._lent
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        connection = self._lent
-        # A lost connection that is not this one is another database's.
-        if not (isinstance(error, ConnectionLost) and is_alive(connection)):
-            _tell(self._pool, error, self._began, readonly=self._readonly)
-        # The driver closes a connection that it cannot reset; what was committed stays so.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await self._pool.given_back(connection, error)
-
-
-class _PoolTransaction(Borrowed):
-    """A transaction on a connection of a pool of ours."""
-
-    __slots__ = ("_block", "_isolation", "_settings")
-
-    def __init__(
-        self,
-        pool: OurPool,
-        isolation: Isolation | None,
-        settings: Mapping[str, str],
-        *,
-        readonly: bool,
-        forgettable: bool,
-    ) -> None:
-        super().__init__(pool, readonly=readonly, forgettable=forgettable)
-        self._isolation: Isolation | None = isolation
-        self._settings = settings
-
-    async def __aenter__(self) -> Connection:
-        connection = await super().__aenter__()
-        self._block = connection.transaction(isolation=self._isolation, readonly=self._readonly)
-        try:
-            await _started(connection, self._block, self._settings)
-            if self._settings:
-                await self._settled(connection)
-        except BaseException as error:
-            await super().__aexit__(type(error), error, None)
-            raise
-        return connection
-
-    async def _settled(self, connection: Connection) -> None:
-        try:
-            await _settle(connection, self._settings)
-        except BaseException as error:
-            await _rolled_back_after(connection, self._block, error)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                await _ended_well(self._lent, self._block)
-            else:
-                await _rolled_back_after(self._lent, self._block, error)
-        except BaseException as problem:
-            await super().__aexit__(type(problem), problem, None)
-            raise
-        await super().__aexit__(None, None, None)
 
 
 def lent(pool: Pool) -> AbstractAsyncContextManager[Connection]:
     """Give a connection of a pool, ours or not, within a bounded wait."""
-    return Borrowed(pool) if isinstance(pool, OurPool) else _lent_by_driver(pool)
+    return Borrowed(pool, exposed=True) if isinstance(pool, OurPool) else _lent_by_driver(pool)
 
 
 @asynccontextmanager
@@ -235,168 +145,6 @@ def pool_behind(db: Database) -> OurPool | None:
     if isinstance(db, BoundPool):
         return db.pool
     return db if isinstance(db, OurPool) else None
-
-
-def _tell(pool: OurPool, error: BaseException | None, began: float, *, readonly: bool) -> None:
-    """Let a pool know how the block of a borrower ended."""
-    if isinstance(error, ReadOnly) and not readonly:
-        pool.drop_sessions(f"the server takes no writes: {error}")
-    elif isinstance(error, ConnectionLost | CommitUnknown):
-        pool.health.failed(error)
-    elif error is None:
-        pool.health.succeeded(began)
-
-
-@asynccontextmanager
-async def _begun(
-    connection: Connection,
-    isolation: Isolation | None,
-    *,
-    readonly: bool,
-    settings: Mapping[str, str],
-) -> AsyncGenerator[None, None]:
-    block = connection.transaction(isolation=isolation, readonly=readonly)
-    await _started(connection, block, settings)
-    try:
-        if settings:
-            await _settle(connection, settings)
-        yield
-    except BaseException as error:
-        await _rolled_back_after(connection, block, error)
-    else:
-        await _ended_well(connection, block)
-
-
-async def _rolled_back_after(
-    connection: Connection, block: Block, error: BaseException
-) -> NoReturn:
-    """Roll back, and raise what the error that left the block means."""
-    alive = await _rolled_back(connection, block, error)
-    if isinstance(error, Exception):
-        _fail_inside(error, alive=alive)
-    raise error
-
-
-async def _ended_well(connection: Connection, block: Block) -> None:
-    """Commit a block that no error has left."""
-    if not is_alive(connection):
-        raise ConnectionLost("the connection was lost before COMMIT")
-    if not connection.is_in_transaction():
-        raise TransactionAborted("the block ended its own transaction, by a statement")
-    await _committed(connection, block)
-
-
-async def _started(connection: Connection, block: Block, settings: Mapping[str, str]) -> None:
-    ours = pooled(connection)
-    if ours is not None:
-        ours.opening, ours.refused = opening_statements(settings), None
-    try:
-        await block.start()
-    except BaseException as error:
-        # What BEGIN came to is not known, and there is nothing yet to keep.
-        if isinstance(error, asyncio.CancelledError | TimeoutError):
-            ended(connection)
-        if isinstance(error, TimeoutError):
-            raise ConnectionLost("BEGIN was not answered in time") from error
-        if isinstance(error, Exception):
-            fail(error)
-        raise
-
-
-async def _settle(connection: Connection, settings: Mapping[str, str]) -> None:
-    """Raise if the server refused the settings that went with BEGIN; send them, if none did."""
-    ours = pooled(connection)
-    if ours is None:
-        try:
-            await connection.execute(opening_statements(settings))
-        except asyncpg.PostgresError as error:
-            _fail_settings(error)
-    elif ours.refused is not None:
-        refusal, ours.refused = ours.refused, None
-        _fail_settings(refusal)
-
-
-def _fail_settings(error: Exception) -> NoReturn:
-    if is_lost(error):
-        raise error
-    raise ConfigError(f"the settings of the transaction are refused: {error}") from error
-
-
-async def _committed(connection: Connection, block: Block) -> None:
-    try:
-        await block.commit()
-    except BaseException as error:
-        ours = pooled(connection)
-        if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
-            ours.hurry()
-        if isinstance(error, Exception):
-            fail(error, committing=True)
-        raise
-
-
-def is_alive(connection: Connection) -> bool:
-    """Tell whether a connection is still there."""
-    ours = pooled(connection)
-    if ours is not None and ours.abandoned:
-        return False
-    try:
-        return not connection.is_closed()
-    except asyncpg.InterfaceError:  # the pool has taken a lost connection back from its borrower
-        return False
-
-
-def ended(connection: Connection) -> None:
-    """Close a connection at once; the server rolls back what is open on it."""
-    terminate: Callable[[], None] | None = getattr(connection, "terminate", None)
-    if terminate is not None:
-        with suppress(asyncpg.InterfaceError):
-            terminate()
-
-
-def _fail_inside(error: Exception, *, alive: bool) -> NoReturn:
-    """Raise what an error that left a block means.
-
-    The block may have lost another connection than ours, to a feed or to another database: such
-    an error is the caller's, and passes as it is.
-    """
-    if alive and is_lost(error):
-        raise error
-    if not alive and isinstance(error, StatementTimeout):
-        raise ConnectionLost("the server has stopped answering") from error
-    fail(error)
-
-
-async def _rolled_back(connection: Connection, block: Block, error: BaseException) -> bool:
-    """Roll back after *error* and tell whether the connection lives.
-
-    The server has rolled back what was open on a connection that is gone. Whoever was cut short
-    waits for no more than a moment; then the connection is closed, which comes to the same.
-    """
-    if not is_alive(connection):
-        return False
-    ours = pooled(connection)
-    limit: float | None = None
-    if isinstance(error, asyncio.CancelledError | TimeoutError):
-        limit = GRACE
-        if ours is not None:
-            ours.hurry()
-            limit = ours.patience(GRACE)
-    try:
-        async with asyncio.timeout(limit):
-            await block.rollback()
-    except Exception as second:
-        if is_alive(connection):
-            ended(connection)
-        if not is_lost(second) and not isinstance(second, TimeoutError):
-            error.add_note(f"and the rollback failed: {second}")
-        return False
-    except BaseException:
-        ended(connection)
-        raise
-    if is_alive(connection):
-        return True
-    ended(connection)
-    return False
 
 
 async def _refuse_aborted(connection: Connection) -> None:

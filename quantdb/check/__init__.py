@@ -15,6 +15,7 @@ from typing import Final
 
 import attrs
 
+from quantdb.blocks import is_alive
 from quantdb.check.facts import Facts
 from quantdb.check.judge import judged
 from quantdb.check.layout import folder_of
@@ -37,7 +38,7 @@ from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import ConfigError
 from quantdb.query import Query
 from quantdb.sqlfile import sql_folder
-from quantdb.transaction import is_alive, lent
+from quantdb.transaction import lent
 
 __all__ = [
     "SNAPSHOT",

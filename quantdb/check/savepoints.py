@@ -4,8 +4,8 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from quantdb.blocks import is_alive
 from quantdb.database import Connection
-from quantdb.transaction import is_alive
 
 __all__ = ["forgotten"]
 

@@ -7,10 +7,11 @@ from typing import Final, Self
 
 import asyncpg
 
+from quantdb.blocks import is_alive
 from quantdb.config import PoolConfig
+from quantdb.connection import PooledConnection
 from quantdb.database import Block, Connection, FullConnection
 from quantdb.pool import Pool
-from quantdb.transaction import is_alive
 
 __all__ = ["LoopPool", "rolled_back"]
 
@@ -44,9 +45,18 @@ class LoopPool(Pool):
     def __repr__(self) -> str:
         return f"LoopPool({self.config!r})"
 
-    async def borrow(self, timeout: float | None, *, block: bool) -> FullConnection:
-        """Return a connection; the one who gets it releases it, at the end of a *block* or not."""
-        return await (await self._opened_here()).borrow(timeout, block=block)
+    async def lease(self, timeout: float | None, *, block: bool) -> PooledConnection:
+        """Return a connection for a *block*, or for whoever releases it some time."""
+        return await (await self._opened_here()).lease(timeout, block=block)
+
+    async def take_back(
+        self,
+        connection: PooledConnection,
+        error: BaseException | None,
+        timeout: float | None = None,
+    ) -> None:
+        """Take a connection back from a block that ended so."""
+        await (await self._opened_here()).take_back(connection, error, timeout)
 
     async def release(self, connection: Connection, *, timeout: float | None = None) -> None:
         """Give a connection back."""
