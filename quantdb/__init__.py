@@ -19,6 +19,7 @@ from quantdb.errors import (
     ReadOnly,
     ShapeMismatch,
     StatementTimeout,
+    StoredInexact,
     TransactionAborted,
 )
 from quantdb.models import (
@@ -74,6 +75,7 @@ __all__ = [
     "ShapeMismatch",
     "Side",
     "StatementTimeout",
+    "StoredInexact",
     "Trade",
     "TradeRepo",
     "TransactionAborted",

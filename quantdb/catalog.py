@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import attrs
 
@@ -24,15 +24,31 @@ from quantdb.targets import Target, target_of
 
 __all__ = [
     "DRIVERS_OWN",
+    "Learnt",
     "Rules",
     "TableColumn",
     "checked",
     "columns_of",
+    "learnt_of",
     "of_row",
-    "rules_for",
 ]
 
 Rules = tuple[exact.Rule, ...]
+
+
+class Learnt(NamedTuple):
+    """What is known of a statement.
+
+    Attributes:
+        rules: What each of its parameters lets in.
+        stores_as_sent: Whether it does nothing but store what is sent, and the server changes
+            nothing of what the rules let in.
+        is_anonymous: Whether it returns values of types that nobody knows before they come.
+    """
+
+    rules: Rules
+    stores_as_sent: bool = False
+    is_anonymous: bool = False
 
 
 def _no_infinity(rule: exact.Rule, *extremes: object) -> exact.Rule:
@@ -124,12 +140,12 @@ def of_row(error: InexactValue, row: int) -> InexactValue:
     return InexactValue(f"row {row}: {error.message}", error.field, row)
 
 
-async def rules_for(
+async def learnt_of(
     source: Source,
     statement: str,
     types: Sequence[ColumnType],
     own: Mapping[tuple[str, str], exact.Rule],
-) -> Rules:
+) -> Learnt:
     """Return the rule of each parameter of a statement: that of its type.
 
     One that goes straight into a column is held to what the column keeps unchanged.
@@ -142,7 +158,9 @@ async def rules_for(
     """
     rules = await _rules_of(source, types, own)
     target = target_of(statement) if rules else None
-    return rules if target is None else await _held_to_columns(source, target, types, rules, own)
+    if target is None:
+        return Learnt(rules)
+    return await _held_to_columns(source, target, types, rules, own)
 
 
 async def _rules_of(
@@ -165,9 +183,10 @@ async def _held_to_columns(
     types: Sequence[ColumnType],
     rules: Rules,
     own: Mapping[tuple[str, str], exact.Rule],
-) -> Rules:
+) -> Learnt:
     """Return the rules of parameters, narrowed for those that go straight into a column."""
     found = _columns(await source.fetch(_COLUMNS.text, target.table, target.columns, False))
+    as_sent = target.is_whole and all(column.unchanged for column in found)
     wanted = [
         (number - 1, found[place])
         for number, place in target.places
@@ -176,14 +195,17 @@ async def _held_to_columns(
         and (found[place].modifier, found[place].type_oid) != (NONE, types[number - 1].oid)
     ]
     if not wanted:
-        return rules
+        return Learnt(rules, as_sent)
     known = await _known(source, [column.type_oid for _place, column in wanted])
     held: dict[int, exact.Rule] = {}
     for place, column in wanted:
         if _base_of(column.type_oid, known).oid == types[place].oid:
             rule = nullable(_narrowed(column.type_oid, column.modifier, known, own))
             held[place] = _both(held[place], rule) if place in held else rule
-    return tuple(held.get(place, rule) for place, rule in enumerate(rules))
+        else:
+            as_sent = False
+    narrowed = tuple(held.get(place, rule) for place, rule in enumerate(rules))
+    return Learnt(narrowed, as_sent)
 
 
 def _both(one: exact.Rule, other: exact.Rule) -> exact.Rule:
@@ -201,6 +223,7 @@ class _Column:
     name: str
     type_oid: int
     modifier: int
+    unchanged: bool
 
 
 _columns: Final = builder(_Column, _COLUMNS.path)

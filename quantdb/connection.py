@@ -20,7 +20,7 @@ import asyncpg
 from asyncpg.cursor import CursorFactory
 
 from quantdb import exact
-from quantdb.catalog import Rules, TableColumn, checked, columns_of, of_row, rules_for
+from quantdb.catalog import Learnt, Rules, TableColumn, checked, columns_of, learnt_of, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
@@ -77,8 +77,8 @@ class PooledConnection(asyncpg.Connection):
     __slots__ = (
         "_codecs",
         "_is_prepared",
+        "_known",
         "_portable",
-        "_rules",
         "abandoned",
         "behind_pooler",
         "clean",
@@ -125,17 +125,22 @@ class PooledConnection(asyncpg.Connection):
         self.hurried_until = None
         self.opening, self.refused = "", None
         self._codecs: tuple[Codec, ...] = ()
-        self._rules: dict[str, Rules] = {}
+        self._known: dict[str, Learnt] = {}
         self._portable = False
         cache: object = getattr(self, "_stmt_cache", None)
         self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
         watch(self, transport=args[1])
 
-    async def begin_session(self, codecs: Sequence[Codec], command_timeout: float) -> None:
-        """Have values travel exactly; *codecs* stand in for ours."""
+    async def begin_session(
+        self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]
+    ) -> None:
+        """Have values travel exactly; *codecs* stand in for ours.
+
+        What is *known* of statements is common to the connections of a pool.
+        """
         self.command_timeout = command_timeout
         self._codecs = tuple(codecs)
-        self._rules = {}
+        self._known = known
         # A composite is made of parts, and the driver has no text form for them.
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
@@ -196,13 +201,18 @@ class PooledConnection(asyncpg.Connection):
         """Return the connection, also when asked through the wrapper that a borrower holds."""
         return self
 
+    def knows(self, query: str) -> Learnt | None:
+        """Return what is known of a statement, if that is enough to run it on this connection."""
+        known = self._known.get(query)
+        return None if known is not None and known.is_anonymous and not self._portable else known
+
     def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
         """Return what is sent for the arguments, or None if the server has to be asked first."""
-        rules = self._rules.get(query)
-        if rules is None or len(rules) != len(args):
+        known = self.knows(query)
+        if known is None or len(known.rules) != len(args):
             return None
         try:
-            return [rule(value) for rule, value in zip(rules, args, strict=True)]
+            return [rule(value) for rule, value in zip(known.rules, args, strict=True)]
         except exact.Refused:
             return None
 
@@ -215,18 +225,18 @@ class PooledConnection(asyncpg.Connection):
             InexactValue: An argument would not be stored as it is. *names* says what it is called;
                 otherwise it is ``$n``.
         """
-        rules = self._rules.get(query)
-        if rules is not None and len(rules) == len(args):
+        known = self.knows(query)
+        if known is not None and len(known.rules) == len(args):
             try:
-                return checked(rules, args, names)
+                return checked(known.rules, args, names)
             except InexactValue:
-                rules = await self._rules_of(query, await self._prepared_anew(query))
-                sent = checked(rules, args, names)
+                known = await self._learnt_of(query, await self._prepared_anew(query))
+                sent = checked(known.rules, args, names)
             # The type was altered: what the driver has prepared goes by the old one.
             await self.reload_schema_state()
-            self._rules[query] = rules
+            self._known[query] = known
             return sent
-        rules = await self._learnt(query)
+        rules = (await self._learnt(query)).rules
         # The driver says in its own words when the number is wrong.
         return checked(rules, args, names) if len(rules) == len(args) else args
 
@@ -308,7 +318,7 @@ class PooledConnection(asyncpg.Connection):
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
-        return CheckedStatement(statement, await self._rules_of(query, statement))
+        return CheckedStatement(statement, (await self._learnt_of(query, statement)).rules)
 
     async def copied(
         self,
@@ -386,15 +396,17 @@ class PooledConnection(asyncpg.Connection):
                 count += len(some)
         return f"COPY {count}"
 
-    async def _learnt(self, query: str) -> Rules:
+    async def _learnt(self, query: str) -> Learnt:
         """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
         statement = await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
+        known = await self._learnt_of(query, statement)
         if _is_anonymous(statement):
             await self._go_portable()
-        if len(self._rules) >= _STATEMENTS_KNOWN:
-            self._rules.clear()
-        self._rules[query] = rules = await self._rules_of(query, statement)
-        return rules
+            known = known._replace(is_anonymous=True)
+        if len(self._known) >= _STATEMENTS_KNOWN:
+            self._known.clear()
+        self._known[query] = known
+        return known
 
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
@@ -410,10 +422,10 @@ class PooledConnection(asyncpg.Connection):
             self._portable = True
             await self._use(PORTABLE)
 
-    async def _rules_of(self, query: str, prepared: Prepared) -> Rules:
+    async def _learnt_of(self, query: str, prepared: Prepared) -> Learnt:
         clean = self.clean
         try:
-            return await rules_for(self, query, prepared.get_parameters(), self._own_rules())
+            return await learnt_of(self, query, prepared.get_parameters(), self._own_rules())
         finally:
             self.clean = clean
 

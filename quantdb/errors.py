@@ -2,6 +2,7 @@
 
     QuantDBError
     ├── InexactValue        a value that the database would not give back unchanged
+    │   └── StoredInexact   and the statement had committed itself
     ├── NotFound            one row was promised, none came
     ├── Ambiguous           one row was promised, several came
     ├── ShapeMismatch       the columns of a result are not what its row type takes
@@ -39,6 +40,7 @@ __all__ = [
     "ReadOnly",
     "ShapeMismatch",
     "StatementTimeout",
+    "StoredInexact",
     "TransactionAborted",
 ]
 
@@ -78,6 +80,17 @@ class InexactValue(QuantDBError, ValueError):
 
     field: str = ""
     row: int | None = None
+
+
+@_error
+class StoredInexact(InexactValue):
+    """The database changed a value, and what it made of it is stored.
+
+    This can happen with ``transactions="statement"`` only, where a statement commits itself, and
+    only once: when a trigger was added to the table after the pool had seen that it has none.
+    """
+
+    outcome: ClassVar[Outcome] = "applied"
 
 
 @_error

@@ -16,6 +16,7 @@ from weakref import WeakSet
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from quantdb.catalog import Learnt
 from quantdb.config import PoolConfig
 from quantdb.connection import GRACE, PooledConnection, pooled
 from quantdb.errors import ConfigError, PoolTimeout
@@ -91,6 +92,10 @@ class Leases:
 
     Whoever wants one and finds none free waits in line; meanwhile new connections are opened, as
     many as wait and as there may be, and whatever becomes free first is his.
+
+    Attributes:
+        known: What is known of statements.
+        proven: The ways to store a model that have been seen to store what is sent.
     """
 
     __slots__ = (
@@ -108,9 +113,13 @@ class Leases:
         "_timer",
         "_unwanted_after",
         "_waiters",
+        "known",
+        "proven",
     )
 
     def __init__(self, config: PoolConfig, opener: Opener) -> None:
+        self.known: Final[dict[str, Learnt]] = {}
+        self.proven: Final[set[object]] = set()
         self._config: Final = config
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
@@ -168,7 +177,7 @@ class Leases:
         ours = pooled(connection)
         assert ours is not None  # noqa: S101 - the pool makes no others
         try:
-            await ours.begin_session(self._config.codecs, self._config.command_timeout)
+            await ours.begin_session(self._config.codecs, self._config.command_timeout, self.known)
         except BaseException:
             # The driver would say goodbye, and wait for an answer.
             ours.terminate()

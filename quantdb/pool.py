@@ -190,6 +190,15 @@ class Pool:
         connection.taken()
         await self.take_back(ours, None, timeout)
 
+    def has_proven(self, key: object) -> bool:
+        """Tell whether what *key* stands for was seen to store what is sent; see `prove`."""
+        return self._leases is not None and key in self._leases.proven
+
+    def prove(self, key: object, *, holds: bool) -> None:
+        """Remember of a way to store a model that it stores what is sent, or no more."""
+        if self._leases is not None:
+            (self._leases.proven.add if holds else self._leases.proven.discard)(key)
+
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""
         now = asyncio.get_running_loop().time()

@@ -10,10 +10,24 @@ import attrs
 
 from quantdb import exact, sqlfile
 from quantdb.database import Connection, Database, Row
-from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
+from quantdb.errors import (
+    Ambiguous,
+    InexactValue,
+    NotFound,
+    QuantDBError,
+    ShapeMismatch,
+    StoredInexact,
+)
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
-from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
+from quantdb.scopes import (
+    call,
+    commits_alone,
+    doom,
+    kept_as_sent,
+    single_scope,
+    statement_scope,
+)
 from quantdb.statement import Statement
 
 __all__ = ["Query"]
@@ -170,32 +184,48 @@ class Query(Generic[R]):
         """
         if not attrs.has(type(model)):
             raise InexactValue(f"a model is stored, an attrs class; got {exact.shown(model)}")
+        alone, way = commits_alone(db), (self, type(model))
+
+        async def work(connection: Connection) -> R:
+            stored = await self.store_in(connection, model)
+            if alone is not None:
+                alone.prove(way, holds=self._statement.stores_as_sent(connection))
+            return stored
+
+        scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope
+        if alone is not None and alone.has_proven(way):
+            scope = self._single_scope
+        try:
+            return await self._called(db, work, scope, idempotent=idempotent)
+        except StoredInexact:
+            if alone is not None:
+                alone.prove(way, holds=False)
+            raise
+
+    async def store_in(self, connection: Connection, model: attrs.AttrsInstance) -> R:
+        """Do the work of `store` in the transaction that *connection* is in, or in none."""
         fields = [field for field in attrs.fields(type(model)) if field.init]
         names = [_name(field) for field in fields]
         values = [getattr(model, field.name) for field in fields]
+        sent, records = await self._statement.fetch(connection, values, names=names)
+        if not records:
+            return self._only([])
+        rows = await self._built(connection, records)
+        if len(rows) > 1:
+            await doom(connection, f"{self.file.name}: stored several rows for one")
+        given = dict(zip(names, sent, strict=True))
 
-        async def work(connection: Connection) -> R:
-            sent, records = await self._statement.fetch(connection, values, names=names)
-            if not records:
-                return self._only([])
-            rows = await self._built(connection, records)
-            if len(rows) > 1:
-                await doom(connection, f"{self.file.name}: stored several rows for one")
+        async def written(name: str) -> object:
+            place = names.index(name)
+            return await self._statement.written(connection, place, given[name])
+
+        try:
             stored = dict(zip(records[0].keys(), records[0], strict=True))
-            given = dict(zip(names, sent, strict=True))
-
-            async def written(name: str) -> object:
-                place = names.index(name)
-                return await self._statement.written(connection, place, given[name])
-
-            try:
-                await kept_as_sent(connection, given, stored, written)
-            except QuantDBError as error:
-                error.add_note(f"in {self.file.path}")
-                raise
-            return self._only(rows)
-
-        return await self._called(db, work, statement_scope, idempotent=idempotent)
+            await kept_as_sent(connection, given, stored, written)
+        except QuantDBError as error:
+            error.add_note(f"in {self.file.path}")
+            raise
+        return self._only(rows)
 
     async def _called(
         self,

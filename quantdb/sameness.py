@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import NoneType
+from typing import Final
+from uuid import UUID
 
 import asyncpg
 
@@ -11,6 +15,9 @@ from quantdb.exact import Padded, is_items
 from quantdb.rarer import Amount
 
 __all__ = ["same"]
+
+# Values of the same one of these are the same if they are equal.
+_PLAIN: Final = frozenset({NoneType, str, int, bool, Decimal, UUID, bytes, date, timedelta})
 
 
 def same(sent: object, stored: object) -> bool:
@@ -21,6 +28,12 @@ def same(sent: object, stored: object) -> bool:
     is the same as a list or a record of its items, in a column ``char(n)`` blanks at the end mean
     nothing, and an amount of money is its figures.
     """
+    if type(sent) is type(stored) and type(sent) in _PLAIN:
+        return sent == stored
+    return _same(sent, stored)
+
+
+def _same(sent: object, stored: object) -> bool:
     if isinstance(sent, datetime) and isinstance(stored, datetime):
         if sent.tzinfo is None or stored.tzinfo is None:
             return sent.tzinfo is stored.tzinfo and sent == stored

@@ -20,6 +20,7 @@ from quantdb.errors import (
     QuantDBError,
     ShapeMismatch,
     StatementTimeout,
+    StoredInexact,
 )
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
@@ -30,6 +31,7 @@ from quantdb.transaction import scope
 __all__ = [
     "bulk_scope",
     "call",
+    "commits_alone",
     "doom",
     "kept_as_sent",
     "refusable",
@@ -58,9 +60,13 @@ def single_scope(db: Database, *, reads: bool = False) -> AbstractAsyncContextMa
     commits itself, so that a connection that is lost meanwhile leaves the outcome unknown unless
     the statement only *reads*.
     """
-    if isinstance(db, Pool) and db.config.transactions == "statement":
-        return _Single(db, reads=reads)
-    return scope(db, None, readonly=False)
+    pool = commits_alone(db)
+    return scope(db, None, readonly=False) if pool is None else _Single(pool, reads=reads)
+
+
+def commits_alone(db: Database) -> Pool | None:
+    """Return the pool of ours on which a statement may be a transaction by itself; or None."""
+    return db if isinstance(db, Pool) and db.config.transactions == "statement" else None
 
 
 class _Single(Borrowed):
@@ -203,7 +209,7 @@ async def kept_as_sent(
     stored: Mapping[str, object],
     written: Callable[[str], Awaitable[object]] | None = None,
 ) -> None:
-    """Doom the open transaction unless every value that was *sent* is *stored*.
+    """Doom the open transaction, if there is one, unless every value that was *sent* is *stored*.
 
     Args:
         connection: What is in the transaction.
@@ -213,6 +219,7 @@ async def kept_as_sent(
 
     Raises:
         InexactValue: A value was changed; it is named.
+        StoredInexact: And the statement has committed itself.
         ShapeMismatch: A value that was sent did not come back.
     """
     refusal: QuantDBError | None = None
@@ -226,7 +233,8 @@ async def kept_as_sent(
             if not isinstance(name, exact.SecretName):
                 made, of = exact.shown(stored[name]), exact.shown(value)
                 changed = f"the database made {made} of {of}"
-            refusal = InexactValue(f"{name}: {changed}", name)
+            kind = InexactValue if connection.is_in_transaction() else StoredInexact
+            refusal = kind(f"{name}: {changed}", name)
         if refusal is not None:
             await doom(connection, "what is stored is not what was sent")
             raise refusal
@@ -238,6 +246,8 @@ async def doom(connection: Connection, why: str) -> None:
     For what the server accepted and we do not: whoever owns the transaction may catch our error
     and commit, and must not succeed.
     """
+    if not connection.is_in_transaction():
+        return
     quoted = why.replace("'", "''")
     with suppress(asyncpg.RaiseError):
         await connection.execute(f"DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$")

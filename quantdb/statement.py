@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final, NoReturn
 
 from quantdb import sqlfile
-from quantdb.catalog import DRIVERS_OWN, Rules, checked, rules_for
+from quantdb.catalog import DRIVERS_OWN, Rules, checked, learnt_of
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
@@ -95,6 +95,12 @@ class Statement:
         name = await connection.fetchval(_TYPE_NAME.text, kind.oid)
         return await connection.fetchval(f"SELECT $1::{name}", value)
 
+    def stores_as_sent(self, connection: Connection) -> bool:
+        """Tell whether it does no more than store what is sent, on a connection of ours."""
+        ours = pooled(connection)
+        known = ours.knows(self.file.text) if ours is not None else None
+        return known is not None and known.stores_as_sent
+
     def fail(self, error: Exception) -> NoReturn:
         """Raise what *error* means, with a note of the file and the line where it arose."""
         if isinstance(error, QuantDBError):
@@ -166,4 +172,4 @@ class Statement:
     async def _asked(self, connection: Connection) -> Rules:
         prepared = await connection.prepare(self.file.text)
         types = prepared.get_parameters()
-        return await rules_for(connection, self.file.text, types, DRIVERS_OWN)
+        return (await learnt_of(connection, self.file.text, types, DRIVERS_OWN)).rules

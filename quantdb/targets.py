@@ -31,11 +31,14 @@ class Target:
         table: Its name, as the statement has it.
         columns: The names of its columns that are written; None for all, in the table's order.
         places: Pairs of a parameter, from 1, and the place of its column in *columns*, from 0.
+        is_whole: Whether the statement does nothing else: one row of parameters is inserted, or
+            replaces another, as it is, and columns are returned.
     """
 
     table: str
     columns: tuple[str, ...] | None
     places: tuple[tuple[int, int], ...]
+    is_whole: bool = False
 
 
 def target_of(text: str) -> Target | None:
@@ -70,12 +73,47 @@ def _of_insert(tokens: _Tokens) -> Target | None:
         rest = rest[3:]
     if _word(rest) != "values" or (columns is not None and "" in columns):
         return None
-    rest, places = rest[1:], list[tuple[int, int]]()
+    rest, places, rows = rest[1:], list[tuple[int, int]](), 0
     while _is_open(rest):
         items, rest = _items(rest)
         places += [(_parameter(item), place) for place, item in enumerate(items)]
         rest = rest[1:] if rest and rest[0].text == "," else rest
-    return _target(table, columns, places)
+        rows += 1
+    of_parameters = rows == 1 and all(parameter for parameter, _place in places)
+    return _target(table, columns, places, is_whole=of_parameters and _only_stores(rest))
+
+
+def _only_stores(tokens: _Tokens) -> bool:
+    """Tell whether what follows the values of an INSERT leaves them as they are."""
+    words = [token.word for token in tokens]
+    if words[:2] == ["on", "conflict"]:
+        if "do" not in words:
+            return False
+        start = words.index("do") + 1
+        tokens, words = tokens[start:], words[start:]
+        if words[:1] == ["nothing"]:
+            tokens = tokens[1:]
+        elif words[:2] == ["update", "set"]:
+            end = words.index("returning") if "returning" in words else len(words)
+            if not all(map(_is_replacing, _split(tokens[2:end]))):
+                return False
+            tokens = tokens[end:]
+        else:
+            return False
+    if not tokens:
+        return True
+    return _word(tokens) == "returning" and all(
+        len(item) == 1 and item[0].identifier for item in _split(tokens[1:])
+    )
+
+
+def _is_replacing(item: _Tokens) -> bool:
+    """Tell whether an assignment is ``a = excluded.a``."""
+    match [token.word or token.text for token in item]:
+        case [column, "=", "excluded", ".", same]:
+            return column == same
+        case _:
+            return False
 
 
 def _of_update(tokens: _Tokens) -> Target | None:
@@ -93,10 +131,14 @@ def _of_update(tokens: _Tokens) -> Target | None:
 
 
 def _target(
-    table: str, columns: tuple[str, ...] | None, places: Sequence[tuple[int, int]]
+    table: str,
+    columns: tuple[str, ...] | None,
+    places: Sequence[tuple[int, int]],
+    *,
+    is_whole: bool = False,
 ) -> Target | None:
     straight = tuple((parameter, place) for parameter, place in places if parameter)
-    return Target(table, columns, straight) if table and straight else None
+    return Target(table, columns, straight, is_whole) if table and straight else None
 
 
 def _table(tokens: _Tokens) -> tuple[str, _Tokens]:

@@ -29,7 +29,7 @@ from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope, call, refusable, taken_back
+from quantdb.scopes import bulk_scope, call, commits_alone, refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["TradeRepo"]
@@ -128,7 +128,7 @@ class TradeRepo(Repo):
 
         async def work(connection: Connection) -> Trade:
             try:
-                return await self._insert.store(connection, trade)
+                return await self._insert.store_in(connection, trade)
             except NotFound:  # its id or its venue key is taken, perhaps by itself
                 holders = await self._stored.all(
                     connection, trade.id, trade.venue, trade.symbol, trade.venue_trade_id
@@ -144,6 +144,9 @@ class TradeRepo(Repo):
                 "trades_pkey" if by_id else "trades_venue_key",
             )
 
+        if commits_alone(self.db):
+            with suppress(NotFound):
+                return await self._insert.store(self.db, trade, idempotent=True)
         return await call(self.db, work, repeat="always")
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:

@@ -622,13 +622,13 @@ async def test_as_many_connections_are_kept_open_as_asked(
     dsn: str, admin: asyncpg.Connection
 ) -> None:
     name = fresh()
-    config = PoolConfig(dsn, min_size=2, max_size=4, application_name=name, idle_lifetime=0.2)
+    config = PoolConfig(dsn, min_size=2, max_size=4, application_name=name, idle_lifetime=0.7)
     async with quantdb.create_pool(config) as pool:
         assert (pool.get_min_size(), pool.get_max_size()) == (2, 4)
         assert 2 == pool.get_size() == pool.get_idle_size() == await sessions(admin, name)
         await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.1)") for _ in range(9)))
         assert 4 == pool.get_size() == pool.get_idle_size()
-        await asyncio.sleep(1)
+        await asyncio.sleep(1.5)
         assert 2 == pool.get_size() == await sessions(admin, name)
     assert await sessions(admin, name) == 0
 

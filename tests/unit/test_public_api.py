@@ -24,7 +24,7 @@ NAMES: Final = {
     # Errors.
     *("QuantDBError", "InexactValue", "NotFound", "Ambiguous", "ShapeMismatch", "Conflict"),
     *("PoolTimeout", "ConnectionLost", "CommitUnknown", "TransactionAborted", "Contention"),
-    *("ReadOnly", "ConfigError", "StatementTimeout"),
+    *("ReadOnly", "ConfigError", "StatementTimeout", "StoredInexact"),
 }
 
 PACKAGE: Final = Path(quantdb.__file__).parent

@@ -42,7 +42,54 @@ def test_a_parameter_alone_goes_into_its_column(
 ) -> None:
     everywhere = tuple((n + 1, n) for n, _name in enumerate(columns or ()))
 
-    assert Target(table, columns, places or everywhere) == target_of(statement)
+    found = target_of(statement)
+
+    assert found is not None
+    assert Target(table, columns, places or everywhere, found.is_whole) == found
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO t VALUES ($1, $2)",
+        "INSERT INTO t (a, b) VALUES ($2, $1) RETURNING b, a;",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING RETURNING a, c",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a, lower(b)) WHERE c DO NOTHING",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT ON CONSTRAINT x DO UPDATE SET a = excluded.a",
+        "INSERT INTO t VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = EXCLUDED.a, b = excluded.b",
+    ],
+)
+def test_a_statement_that_only_stores_is_known(statement: str) -> None:
+    found = target_of(statement)
+
+    assert found is not None
+    assert found.is_whole
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO t VALUES ($1), ($2)",
+        "INSERT INTO t VALUES ($1, 1)",
+        "INSERT INTO t VALUES ($1, $2 + 1)",
+        "INSERT INTO t VALUES ($1, DEFAULT)",
+        "INSERT INTO t (a) VALUES ($1) RETURNING *",
+        "INSERT INTO t (a) VALUES ($1) RETURNING a + 1 AS a",
+        "INSERT INTO t (a) VALUES ($1) RETURNING b AS a",
+        "INSERT INTO t (a) VALUES ($1) RETURNING t.a",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.b",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.a + t.a",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = t.a",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.a, b = 1",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET (a) = ROW(excluded.a)",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.a WHERE t.b",
+        "UPDATE t SET a = $1 RETURNING a",
+    ],
+)
+def test_a_statement_that_does_more_than_store_is_known(statement: str) -> None:
+    found = target_of(statement)
+
+    assert found is None or not found.is_whole
 
 
 @pytest.mark.parametrize(
