@@ -19,9 +19,11 @@ from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.config import PoolConfig
 from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.counters import Counters, PoolStatistics
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, PoolTimeout, QuantDBError
 from quantdb.health import Health
+from quantdb.observe import Observer, observer_of
 from quantdb.opening import Opener
 from quantdb.outcomes import fail, is_lost, out_of_time
 from quantdb.secrecy import secretive
@@ -107,10 +109,12 @@ class Pool:
     Attributes:
         config: Its limits.
         health: Whether the database answers.
+        observer: Who watches its calls; None if nobody does.
     """
 
     __slots__ = (
         "__weakref__",
+        "_counters",
         "_driver",
         "_dropped_at",
         "_holders",
@@ -121,11 +125,14 @@ class Pool:
         "_waiting",
         "config",
         "health",
+        "observer",
     )
 
     def __init__(self, config: PoolConfig) -> None:
         self.config: Final = config
         self.health: Final = Health()
+        self.observer: Final[Observer | None] = observer_of(config)
+        self._counters = Counters()
         self._driver: asyncpg.Pool | None = None
         self._dropped_at = 0.0
         self._holders = Holders()
@@ -185,6 +192,7 @@ class Pool:
         if hopeless:
             limit = min(limit, _DEADLOCKED)
         clock = asyncio.timeout(limit)
+        began = asyncio.get_running_loop().time()
         self._waiting.add(clock)
         self._holders.asks()
         try:
@@ -193,11 +201,13 @@ class Pool:
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
             error.size, error.waiting = driver.get_size(), len(self._waiting)
             error.in_use = error.size - driver.get_idle_size()
+            self._counters.timed_out += 1
             raise
         except (TimeoutError, asyncpg.InterfaceError) as error:
             if self.is_closing():
                 raise ConfigError("the pool was closed meanwhile; make another one") from error
             if isinstance(error, TimeoutError):
+                self._counters.timed_out += 1
                 raise self._exhausted(driver, limit, hopeless=hopeless) from None
             fail(error)
         except Exception as error:
@@ -205,6 +215,8 @@ class Pool:
         finally:
             self._waiting.discard(clock)
             self._holders.got()
+            self._counters.has_waited(asyncio.get_running_loop().time() - began)
+        self._counters.borrowed += 1
         ours.hurried_until = None
         self._holders.hold(ours, block=block)
         return connection
@@ -429,6 +441,29 @@ class Pool:
         else:
             self.health.succeeded(began)
 
+    def statistics(self) -> PoolStatistics:
+        """Return what the pool is at, and what it counted since it was opened.
+
+        Raises:
+            ConfigError: It is not open yet, or asked in another process or event loop.
+        """
+        driver, counters = self._opened(), self._counters
+        size, idle = driver.get_size(), driver.get_idle_size()
+        return PoolStatistics(
+            size=size,
+            idle=idle,
+            in_use=size - idle,
+            waiting=len(self._waiting),
+            min_size=driver.get_min_size(),
+            max_size=self.config.max_size,
+            opened=counters.opened,
+            lost=counters.lost,
+            borrowed=counters.borrowed,
+            timed_out=counters.timed_out,
+            waited=counters.waited,
+            longest_wait=counters.longest_wait,
+        )
+
     def get_size(self) -> int:
         """Return how many connections are open."""
         return self._opened().get_size()
@@ -542,7 +577,14 @@ class Pool:
             # The driver would say goodbye, and wait for an answer.
             ours.terminate()
             raise
+        ours.observer = self.observer
+        ours.add_termination_listener(lambda _connection: self._ended(ours))
         self._sessions.add(ours)
+        self._counters.opened += 1
+
+    def _ended(self, connection: PooledConnection) -> None:
+        if not connection.told_to_end:
+            self._counters.lost += 1
 
 
 @secretive

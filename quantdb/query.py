@@ -9,11 +9,13 @@ from typing import Final, Generic, TypeVar, overload
 import attrs
 
 from quantdb import exact, sqlfile
+from quantdb.connection import pooled
 from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
+from quantdb.labels import Operation, of_attribute
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
-from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
+from quantdb.scopes import call, doom, iterating, kept_as_sent, single_scope, statement_scope
 from quantdb.statement import Statement
 
 __all__ = ["Query"]
@@ -29,12 +31,13 @@ class Query(Generic[R]):
     """One statement in a file of its own, and the type of the rows that it returns.
 
     The file is read when the query is made, which is when its module is imported; a mistake in it
-    fails there. Its text is sent as it stands. Every verb takes a pool, and is then a transaction
-    of its own, or a connection, and then joins the transaction that the connection is in. On a
-    pool, what reads is repeated after a lost connection or contention, and what writes only if it
-    was surely not applied, within the pool's ``retry_timeout``; a stream is not. A verb's
-    ``timeout`` is the seconds that the statement may take; by default the pool's
-    ``command_timeout``.
+    fails there. Its text is sent as it stands, with a comment that names it: what a class holds as
+    ``_between`` is ``TradeRepo.between``, and any other goes by its folder and file. Every verb
+    takes a pool, and is then a transaction of its own, or a connection, and then joins the
+    transaction that the connection is in. On a pool, what reads is repeated after a lost connection
+    or contention, and what writes only if it was surely not applied, within the pool's
+    ``retry_timeout``; a stream is not. A verb's ``timeout`` is the seconds that the statement may
+    take; by default the pool's ``command_timeout``.
 
     Args:
         file: The SQL file: a path or an importlib resource. Its first line is
@@ -52,7 +55,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_statement", "file", "row")
+    __slots__ = ("_build", "_is_held", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -83,9 +86,21 @@ class Query(Generic[R]):
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
         self._statement: Final = Statement(self.file)
+        self._is_held = False
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        # The first class that holds it names it: its text, by which statements are kept, is one.
+        if not self._is_held:
+            self._is_held = True
+            self._statement.name(of_attribute(owner, attribute))
 
     def __repr__(self) -> str:
         return f"Query({self.file.path!r})"
+
+    @property
+    def operation(self) -> Operation:
+        """What it is called in traces, in logs and on the server: ``TradeRepo.between``."""
+        return self._statement.operation
 
     async def one(self, db: Database, *args: object, timeout: float | None = None) -> R:
         """Return the only row.
@@ -128,14 +143,21 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        async with statement_scope(db, forgettable=True) as connection:
-            cursor = await self._statement.cursor(connection, args, timeout)
-            try:
-                while records := await cursor.fetch(_BATCH, timeout=timeout):
-                    for row in build(records):
-                        yield row
-            except Exception as error:
-                self._statement.fail(error)
+        with iterating(db, self.operation) as watch:
+            async with statement_scope(db, forgettable=True) as connection:
+                if watch is not None:
+                    watch.on(pooled(connection))
+                cursor = await self._statement.cursor(connection, args, timeout)
+                try:
+                    while records := await cursor.fetch(_BATCH, timeout=timeout):
+                        if watch is not None:
+                            watch.gave(len(records))
+                        for row in build(records):
+                            yield row
+                        if watch is not None:
+                            watch.resume()
+                except Exception as error:
+                    self._statement.fail(error)
 
     async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
         """Run the statement and return how many rows it touched."""
@@ -207,7 +229,7 @@ class Query(Generic[R]):
     ) -> T:
         reads = self._reads
         repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        return await call(db, work, scope, repeat=repeat, reads=reads)
+        return await call(db, work, scope, operation=self.operation, repeat=repeat, reads=reads)
 
     @property
     def _reads(self) -> bool:

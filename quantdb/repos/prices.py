@@ -71,6 +71,7 @@ class PriceRepo(Repo):
     _between = Query(_SQL / "between.sql", Price)
     _conflicts = Query(_SQL / "conflicts.sql", _Refused)
     _coverage = Query(_SQL / "coverage.sql", Coverage)
+    _find = Query(_SQL / "get.sql", Price)
     _gaps = Query(_SQL / "gaps.sql", Gap)
     _get = Query(_SQL / "get.sql", Price)
     _latest = Query(_SQL / "latest.sql", Price)
@@ -78,6 +79,7 @@ class PriceRepo(Repo):
     _page = Query(_SQL / "page.sql", Price)
     _resample = Query(_SQL / "resample.sql", Price)
     _stage = Query(_SQL / "stage.sql")
+    _stream = Query(_SQL / "between.sql", Price)
     _unstage = Query(_SQL / "unstage.sql")
     _upsert = Query(_SQL / "upsert.sql", Price)
 
@@ -120,7 +122,13 @@ class PriceRepo(Repo):
             )
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db,
+            work,
+            bulk_scope,
+            operation=self._merge.operation.of("upsert_many"),
+            repeat="always",
+            bulk=True,
+            may=rows.are_there_still,
         )
 
     async def _kept(self, connection: Connection, limit: float) -> None:
@@ -140,7 +148,7 @@ class PriceRepo(Repo):
 
     async def find(self, symbol: str, interval: timedelta, start: datetime) -> Price | None:
         """Return the bar of that key, or None."""
-        return await self._get.find(self.db, symbol, interval, start)
+        return await self._find.find(self.db, symbol, interval, start)
 
     async def between(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
@@ -156,7 +164,7 @@ class PriceRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._between.stream(self.db, symbol, interval, start, end)
+        return self._stream.stream(self.db, symbol, interval, start, end)
 
     async def page(
         self, symbol: str, interval: timedelta, limit: int = 100, after: str | None = None

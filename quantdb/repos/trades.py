@@ -100,6 +100,7 @@ class TradeRepo(Repo):
     _between = Query(_SQL / "between.sql", Trade)
     _conflicts = Query(_SQL / "conflicts.sql", _Refused)
     _count = Query(_SQL / "count.sql", int)
+    _find = Query(_SQL / "get.sql", Trade)
     _find_by_venue_id = Query(_SQL / "find_by_venue_id.sql", Trade)
     _get = Query(_SQL / "get.sql", Trade)
     _insert = Query(_SQL / "insert.sql", Trade)
@@ -111,6 +112,7 @@ class TradeRepo(Repo):
     _stage = Query(_SQL / "stage.sql")
     _staged = Query(_SQL / "staged.sql", Trade)
     _stored = Query(_SQL / "stored.sql", Trade)
+    _stream = Query(_SQL / "between.sql", Trade)
     _symbols = Query(_SQL / "symbols.sql", str)
     _taken = Query(_SQL / "taken.sql", bool)
     _unstage = Query(_SQL / "unstage.sql")
@@ -144,7 +146,7 @@ class TradeRepo(Repo):
                 "trades_pkey" if by_id else "trades_venue_key",
             )
 
-        return await call(self.db, work, repeat="always")
+        return await call(self.db, work, operation=self._insert.operation, repeat="always")
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
         """Store trades by COPY, all or none, in constant memory; to do it again changes nothing.
@@ -173,7 +175,13 @@ class TradeRepo(Repo):
             return Ingest(inserted=inserted, existing=given - inserted)
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db,
+            work,
+            bulk_scope,
+            operation=self._merge.operation.of("insert_many"),
+            repeat="always",
+            bulk=True,
+            may=rows.are_there_still,
         )
 
     async def _merged(self, connection: Connection, limit: float) -> int:
@@ -212,7 +220,7 @@ class TradeRepo(Repo):
 
     async def find(self, id: UUID) -> Trade | None:  # noqa: A002 - the field's name
         """Return the trade with that id, or None."""
-        return await self._get.find(self.db, id)
+        return await self._find.find(self.db, id)
 
     async def find_by_venue_id(self, venue: str, symbol: str, venue_trade_id: str) -> Trade | None:
         """Return the trade to which a venue gave that id, or None."""
@@ -228,7 +236,7 @@ class TradeRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._between.stream(self.db, symbol, start, end)
+        return self._stream.stream(self.db, symbol, start, end)
 
     async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
         """Return at most *limit* trades of a symbol that come after a cursor.
