@@ -14,6 +14,7 @@ from quantdb.sqlfile import SqlFile
 
 __all__ = ["Operation", "Tagged", "of_attribute", "of_file", "tagged"]
 
+_LAST: Final = re.compile(r"[^./]*\Z")
 # What else a class, a folder or a file may be called could end a comment, or has no place in the
 # encoding of some database.
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_./-]")
@@ -33,7 +34,7 @@ class Operation:
 
     def of(self, method: str) -> "Operation":
         """Return the operation of another method that does its work by this statement."""
-        return Operation(f"{self.name.rpartition('.')[0]}.{method}", self.file)
+        return Operation(_LAST.sub(method, self.name, count=1), self.file)
 
 
 def of_file(file: SqlFile) -> str:

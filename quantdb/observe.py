@@ -9,8 +9,7 @@ may hold one.
 import asyncio
 import logging
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
@@ -122,31 +121,29 @@ class Watch:
         if self._span is not None:
             self._span.end(error, self._attempts, self.returned)
 
-    @contextmanager
-    def attempt(self) -> Generator[None]:
-        """Watch an attempt, from before there is a connection for it."""
+    def begin(self) -> None:
+        """Note that an attempt is made; there is no connection for it yet."""
         self._attempts += 1
         if self._span is not None and self._failed is not None:
             self._span.again(self._attempts, self._failed)
-        try:
-            yield
-        except BaseException as error:
-            self._failed = error
-            raise
-        finally:
-            self.pause()
+
+    def failed(self, error: BaseException) -> None:
+        """Note what an attempt came to."""
+        self._failed = error
+        self.pause()
+
+    def succeeded(self, result: object) -> None:
+        """Note what the last attempt came to."""
+        self.pause()
+        if self._span is not None and isinstance(result, Ingest):
+            self.returned = None
+            self._span.stored(result)
 
     def on(self, connection: Watched | None) -> None:
         """Note that there is a connection for it."""
         self.resume()
         if self._span is not None and connection is not None:
             self._span.located(connection.endpoint)
-
-    def stored(self, result: object) -> None:
-        """Note what a bulk write came to."""
-        if self._span is not None and isinstance(result, Ingest):
-            self.returned = None
-            self._span.stored(result)
 
     def gave(self, rows: int) -> None:
         """Note that it gave rows, to one who may take his time over them."""

@@ -37,7 +37,8 @@ class Query(Generic[R]):
     transaction that the connection is in. On a pool, what reads is repeated after a lost connection
     or contention, and what writes only if it was surely not applied, within the pool's
     ``retry_timeout``; a stream is not. A verb's ``timeout`` is the seconds that the statement may
-    take; by default the pool's ``command_timeout``.
+    take; by default the pool's ``command_timeout``. Its ``method`` is what traces and logs call it
+    after if that is not the query: ``find``, by way of ``_get``.
 
     Args:
         file: The SQL file: a path or an importlib resource. Its first line is
@@ -102,7 +103,9 @@ class Query(Generic[R]):
         """What it is called in traces, in logs and on the server: ``TradeRepo.between``."""
         return self._statement.operation
 
-    async def one(self, db: Database, *args: object, timeout: float | None = None) -> R:
+    async def one(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> R:
         """Return the only row.
 
         Raises:
@@ -115,27 +118,31 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
-    async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
+    async def find(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
 
         async def work(connection: Connection) -> R | None:
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
-    async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
+    async def all(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> list[R]:
         """Return every row, in the order of the statement."""
 
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
     async def stream(
-        self, db: Database, *args: object, timeout: float | None = None
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
     ) -> AsyncGenerator[R, None]:
         """Iterate over the rows with a server-side cursor, in constant memory.
 
@@ -143,7 +150,7 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        with iterating(db, self.operation) as watch:
+        with iterating(db, self._statement.operation_of(method)) as watch:
             async with statement_scope(db, forgettable=True) as connection:
                 if watch is not None:
                     watch.on(pooled(connection))
@@ -159,7 +166,9 @@ class Query(Generic[R]):
                 except Exception as error:
                     self._statement.fail(error)
 
-    async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
+    async def run(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> int:
         """Run the statement and return how many rows it touched."""
 
         async def work(connection: Connection) -> int:
@@ -167,7 +176,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await self._called(db, work, self._single_scope)
+        return await self._called(db, work, self._single_scope, method)
 
     async def store(
         self, db: Database, model: attrs.AttrsInstance, *, idempotent: bool = False
@@ -224,12 +233,14 @@ class Query(Generic[R]):
         db: Database,
         work: Callable[[Connection], Awaitable[T]],
         scope: Callable[[Database], AbstractAsyncContextManager[Connection]],
+        method: str = "",
         *,
         idempotent: bool = False,
     ) -> T:
         reads = self._reads
         repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        return await call(db, work, scope, operation=self.operation, repeat=repeat, reads=reads)
+        operation = self._statement.operation_of(method)
+        return await call(db, work, scope, operation=operation, repeat=repeat, reads=reads)
 
     @property
     def _reads(self) -> bool:

@@ -14,7 +14,7 @@ from typing import NoReturn, TypeVar
 import asyncpg
 
 from quantdb import exact
-from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.connection import GRACE, pooled
 from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import (
     CommitUnknown,
@@ -153,7 +153,8 @@ def iterating(db: Database, operation: Operation) -> Generator[Watch | None]:
     if watch is None:
         yield None
         return
-    with watch, watch.attempt():
+    watch.begin()
+    with watch:
         yield watch
 
 
@@ -162,27 +163,23 @@ async def _watched_attempt(
     scope: AbstractAsyncContextManager[Connection],
     work: Callable[[Connection], Awaitable[T]],
 ) -> T:
-    with watch.attempt():
+    watch.begin()
+    try:
         async with scope as connection:
             ours = pooled(connection)
             watch.on(ours)
-            with _working_for(ours, watch):
+            if ours is None:
+                return await work(connection)
+            ours.watch = watch  # the statements of the work are no calls of their own
+            try:
                 result = await work(connection)
-    watch.stored(result)
+            finally:
+                ours.watch = None
+    except BaseException as error:
+        watch.failed(error)
+        raise
+    watch.succeeded(result)
     return result
-
-
-@contextmanager
-def _working_for(connection: PooledConnection | None, watch: Watch) -> Generator[None]:
-    """Have the statements of a block be no calls of their own."""
-    if connection is None:
-        yield
-        return
-    connection.watch = watch
-    try:
-        yield
-    finally:
-        connection.watch = None
 
 
 def _joins(db: Database) -> bool:

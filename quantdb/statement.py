@@ -32,7 +32,7 @@ class Statement:
     raises what an error means, with a note of the file and the line.
     """
 
-    __slots__ = ("_foreign", "_sent", "file", "operation", "text")
+    __slots__ = ("_foreign", "_of_methods", "_sent", "file", "operation", "text")
 
     def __init__(self, file: SqlFile) -> None:
         self.file: Final = file
@@ -44,8 +44,18 @@ class Statement:
     def name(self, name: str) -> None:
         """Have it known by a *name*, on the server too: its text holds it from now on."""
         self.operation = Operation(name, self.file)
+        self._of_methods: dict[str, Operation] = {}
         self._sent = tagged(self.file, name)
         self.text = self._sent.text
+
+    def operation_of(self, method: str) -> Operation:
+        """Return what a call of it is named: after the *method* that makes it, or after itself."""
+        if not method:
+            return self.operation
+        found = self._of_methods.get(method)
+        if found is None:
+            found = self._of_methods[method] = self.operation.of(method)
+        return found
 
     async def fetch(
         self,

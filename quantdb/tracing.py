@@ -5,7 +5,7 @@ Loaded by a pool whose config asks for tracing; nothing else imports it.
 
 from collections.abc import Mapping
 from contextvars import Token
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -32,7 +32,7 @@ class Tracing:
     __slots__ = ("_endpoint", "_tracer")
 
     def __init__(self, target: Target) -> None:
-        self._tracer = trace.get_tracer("quantdb", version("quantdb"), schema_url=_SCHEMA)
+        self._tracer = trace.get_tracer("quantdb", _version(), schema_url=_SCHEMA)
         self._endpoint = _endpoint(target)
 
     def begin(self, operation: Operation, *, current: bool) -> "CallSpan":
@@ -105,6 +105,13 @@ class CallSpan:
         state = _state(error)
         if state:
             self._span.set_attribute("db.response.status_code", state)
+
+
+def _version() -> str | None:
+    try:
+        return version("quantdb")
+    except PackageNotFoundError:  # it runs from its sources
+        return None
 
 
 def _endpoint(target: Target) -> Attributes:

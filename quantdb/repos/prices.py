@@ -71,7 +71,6 @@ class PriceRepo(Repo):
     _between = Query(_SQL / "between.sql", Price)
     _conflicts = Query(_SQL / "conflicts.sql", _Refused)
     _coverage = Query(_SQL / "coverage.sql", Coverage)
-    _find = Query(_SQL / "get.sql", Price)
     _gaps = Query(_SQL / "gaps.sql", Gap)
     _get = Query(_SQL / "get.sql", Price)
     _latest = Query(_SQL / "latest.sql", Price)
@@ -79,7 +78,6 @@ class PriceRepo(Repo):
     _page = Query(_SQL / "page.sql", Price)
     _resample = Query(_SQL / "resample.sql", Price)
     _stage = Query(_SQL / "stage.sql")
-    _stream = Query(_SQL / "between.sql", Price)
     _unstage = Query(_SQL / "unstage.sql")
     _upsert = Query(_SQL / "upsert.sql", Price)
 
@@ -148,7 +146,7 @@ class PriceRepo(Repo):
 
     async def find(self, symbol: str, interval: timedelta, start: datetime) -> Price | None:
         """Return the bar of that key, or None."""
-        return await self._find.find(self.db, symbol, interval, start)
+        return await self._get.find(self.db, symbol, interval, start, method="find")
 
     async def between(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
@@ -164,7 +162,7 @@ class PriceRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._stream.stream(self.db, symbol, interval, start, end)
+        return self._between.stream(self.db, symbol, interval, start, end, method="stream")
 
     async def page(
         self, symbol: str, interval: timedelta, limit: int = 100, after: str | None = None

@@ -100,7 +100,6 @@ class TradeRepo(Repo):
     _between = Query(_SQL / "between.sql", Trade)
     _conflicts = Query(_SQL / "conflicts.sql", _Refused)
     _count = Query(_SQL / "count.sql", int)
-    _find = Query(_SQL / "get.sql", Trade)
     _find_by_venue_id = Query(_SQL / "find_by_venue_id.sql", Trade)
     _get = Query(_SQL / "get.sql", Trade)
     _insert = Query(_SQL / "insert.sql", Trade)
@@ -112,7 +111,6 @@ class TradeRepo(Repo):
     _stage = Query(_SQL / "stage.sql")
     _staged = Query(_SQL / "staged.sql", Trade)
     _stored = Query(_SQL / "stored.sql", Trade)
-    _stream = Query(_SQL / "between.sql", Trade)
     _symbols = Query(_SQL / "symbols.sql", str)
     _taken = Query(_SQL / "taken.sql", bool)
     _unstage = Query(_SQL / "unstage.sql")
@@ -220,7 +218,7 @@ class TradeRepo(Repo):
 
     async def find(self, id: UUID) -> Trade | None:  # noqa: A002 - the field's name
         """Return the trade with that id, or None."""
-        return await self._find.find(self.db, id)
+        return await self._get.find(self.db, id, method="find")
 
     async def find_by_venue_id(self, venue: str, symbol: str, venue_trade_id: str) -> Trade | None:
         """Return the trade to which a venue gave that id, or None."""
@@ -236,7 +234,7 @@ class TradeRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._stream.stream(self.db, symbol, start, end)
+        return self._between.stream(self.db, symbol, start, end, method="stream")
 
     async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
         """Return at most *limit* trades of a symbol that come after a cursor.

@@ -33,7 +33,6 @@ class UserRepo(Repo):
     __slots__ = ()
 
     _deactivate = Query(_SQL / "deactivate.sql", User)
-    _find = Query(_SQL / "get.sql", User)
     _find_by_email = Query(_SQL / "find_by_email.sql", User)
     _get = Query(_SQL / "get.sql", User)
     _insert = Query(_SQL / "insert.sql", User)
@@ -58,7 +57,7 @@ class UserRepo(Repo):
 
     async def find(self, id: int) -> User | None:  # noqa: A002 - the field's name
         """Return the user with that id, or None."""
-        return await self._find.find(self.db, id)
+        return await self._get.find(self.db, id, method="find")
 
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with that email, in whatever case, or None."""
