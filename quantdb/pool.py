@@ -53,7 +53,13 @@ $quantdb$;
 """
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last is what the driver says of one that is lost just when it is given back.
+_UNRESETTABLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 _DEADLOCKED: Final = 0.1
 """Seconds that a task waits for a connection that cannot become free: it might be lost."""
 _BETWEEN_DROPS: Final = 1.0

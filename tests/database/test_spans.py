@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import aclosing
 from decimal import Decimal
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
 import asyncpg
@@ -39,7 +39,9 @@ from quantdb import (
     UserRepo,
     transaction,
 )
+from quantdb.sqlfile import read, sql_folder
 
+BETWEEN: Final = read(sql_folder() / "trades/between.sql")
 CANARY: Final = "c4n4ry"
 
 
@@ -62,7 +64,7 @@ def spans(exporter: InMemorySpanExporter) -> Iterator[InMemorySpanExporter]:
 
 @pytest.fixture(params=["explicit", "statement"])
 async def traced(dsn: str, request: pytest.FixtureRequest) -> AsyncIterator[quantdb.Pool]:
-    mode = "statement" if request.param == "statement" else "explicit"
+    mode: Literal["explicit", "statement"] = request.param
     config = PoolConfig(dsn, min_size=0, max_size=4, tracing=True, transactions=mode)
     async with quantdb.create_pool(pickle.loads(pickle.dumps(config))) as pool:
         yield pool
@@ -102,16 +104,15 @@ async def test_a_span_says_what_the_conventions_ask_for(
     await TradeRepo(traced).between("x", DAWN, DUSK)
 
     span, parts = only(spans), urlsplit(dsn)
-    file = Path(TradeRepo._between.file.path)
     server = told(span)
     assert {
         "db.system.name": "postgresql",
         "db.namespace": parts.path[1:],
         "db.operation.name": "SELECT",
         "db.query.summary": "TradeRepo.between",
-        "db.query.text": file.read_text("utf-8"),
+        "db.query.text": BETWEEN.text,
         "db.response.returned_rows": 0,
-        "code.file.path": str(file),
+        "code.file.path": BETWEEN.path,
         "quantdb.attempts": 1,
     } == {key: value for key, value in server.items() if not key.startswith("server.")}
     assert span.name == "TradeRepo.between"
@@ -166,8 +167,12 @@ async def test_a_users_own_methods_are_named_too(
 
     expected = ["Fills.by_day", "Fills.by_day", "Fills.days", "fills/by_day", "fills/others"]
     assert expected == names(spans)
-    assert [3, 2, 2, 4, 4] == [
-        told(span)["db.response.returned_rows"] for span in spans.get_finished_spans()
+    assert [told(span)["db.response.returned_rows"] for span in spans.get_finished_spans()] == [
+        3,
+        2,
+        2,
+        4,
+        4,
     ]
 
 
@@ -180,13 +185,13 @@ async def test_a_bulk_write_is_one_span_with_its_figures(
     await TradeRepo(traced).insert_many(trades)
 
     found = told(only(spans))
-    assert ("TradeRepo.insert_many", "INSERT") == (only(spans).name, found["db.operation.name"])
+    assert (only(spans).name, found["db.operation.name"]) == ("TradeRepo.insert_many", "INSERT")
     figures = {key: value for key, value in found.items() if key.startswith("quantdb.rows.")}
-    assert {
+    assert figures == {
         "quantdb.rows.inserted": 3,
         "quantdb.rows.updated": 0,
         "quantdb.rows.existing": 2,
-    } == figures
+    }
     assert "db.response.returned_rows" not in found
 
 
@@ -243,9 +248,9 @@ async def test_what_happens_while_a_stream_waits_for_its_reader_is_none_of_it(
             await TradeRepo(tx).latest(symbol)
 
     *latest, stream = spans.get_finished_spans()
-    assert ["TradeRepo.latest"] * 3 == [span.name for span in latest]
-    assert [None] * 4 == [span.parent for span in (*latest, stream)]
-    assert ("TradeRepo.stream", 3) == (stream.name, told(stream)["db.response.returned_rows"])
+    assert [span.name for span in latest] == ["TradeRepo.latest"] * 3
+    assert [span.parent for span in (*latest, stream)] == [None] * 4
+    assert (stream.name, told(stream)["db.response.returned_rows"]) == ("TradeRepo.stream", 3)
 
 
 async def test_a_stream_that_is_left_early_ends_its_span_and_is_no_error(
@@ -276,15 +281,17 @@ async def test_an_error_is_told_by_its_type_and_state_alone(
         await TradeRepo(traced).insert_many([attrs.evolve(trade, id=a_trade("x").id, user_id=-7)])
 
     conflict, missing, inexact = spans.get_finished_spans()
-    assert ["Conflict", "NotFound", "InexactValue"] == [
-        told(span)["error.type"] for span in (conflict, missing, inexact)
+    assert [told(span)["error.type"] for span in (conflict, missing, inexact)] == [
+        "Conflict",
+        "NotFound",
+        "InexactValue",
     ]
     assert told(conflict)["quantdb.outcome"] == "not_applied"
     assert told(inexact)["db.response.status_code"] == "23503"
     for span in (conflict, missing, inexact):
         assert span.status.status_code is StatusCode.ERROR
         assert not span.status.description
-        assert ["exception"] == [event.name for event in span.events]
+        assert [event.name for event in span.events] == ["exception"]
 
 
 async def test_no_value_and_no_secret_is_in_any_span(
@@ -327,10 +334,10 @@ async def test_a_call_that_is_repeated_says_how_often_and_why(
     span = only(spans)
     assert told(span)["quantdb.attempts"] == 3
     assert span.status.status_code is StatusCode.UNSET
-    assert [
+    assert [(event.name, dict(event.attributes or {})) for event in span.events] == [
         ("quantdb.retry", {"quantdb.attempt": 2, "error.type": "ConnectionLost"}),
         ("quantdb.retry", {"quantdb.attempt": 3, "error.type": "ConnectionLost"}),
-    ] == [(event.name, dict(event.attributes or {})) for event in span.events]
+    ]
 
 
 async def test_a_call_that_is_cancelled_is_an_error_and_ends(
