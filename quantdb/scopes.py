@@ -6,7 +6,6 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     contextmanager,
-    nullcontext,
     suppress,
 )
 from typing import NoReturn, TypeVar
@@ -129,10 +128,15 @@ async def call(  # noqa: PLR0913 - those of `repeated`
                 raise
         return await attempt()
 
-    with nullcontext() if watch is None else watch:
+    async def called() -> T:
         if is_pool(db):
             return await repeated(once, repeat, window(db), reads=reads, bulk=bulk, may=may)
         return await once()
+
+    if watch is None:
+        return await called()
+    with watch:
+        return await called()
 
 
 def _watched(db: Database, operation: Operation, *, current: bool = True) -> Watch | None:

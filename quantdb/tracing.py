@@ -27,13 +27,17 @@ _PORT: Final = 5432
 
 
 class Tracing:
-    """Begins the spans of a pool, by whatever tracer provider the process has."""
+    """Begins the spans of a pool, by whatever tracer provider the process has.
 
-    __slots__ = ("_endpoint", "_tracer")
+    Attributes:
+        endpoint: The server that is expected to answer: the one that did last.
+    """
+
+    __slots__ = ("_tracer", "endpoint")
 
     def __init__(self, target: Target) -> None:
         self._tracer = trace.get_tracer("quantdb", _version(), schema_url=_SCHEMA)
-        self._endpoint = _endpoint(target)
+        self.endpoint = _endpoint(target)
 
     def begin(self, operation: Operation, *, current: bool) -> "CallSpan":
         """Begin the span of a call, a child of the one that is current."""
@@ -45,18 +49,20 @@ class Tracing:
             "db.query.summary": operation.name,
             "db.query.text": file.text,
             "code.file.path": file.path,
-            **self._endpoint,
+            **self.endpoint,
         }
         span = self._tracer.start_span(operation.name, kind=SpanKind.CLIENT, attributes=attributes)
-        return CallSpan(span, current=current)
+        return CallSpan(self, span, current=current)
 
 
 class CallSpan:
     """The span of one call."""
 
-    __slots__ = ("_span", "_token")
+    __slots__ = ("_endpoint", "_span", "_token", "_tracing")
 
-    def __init__(self, span: Span, *, current: bool) -> None:
+    def __init__(self, tracing: Tracing, span: Span, *, current: bool) -> None:
+        self._tracing = tracing
+        self._endpoint = tracing.endpoint
         self._span = span
         self._token: Token[Context] | None = None
         if current:
@@ -64,7 +70,9 @@ class CallSpan:
 
     def located(self, endpoint: Attributes) -> None:
         """Note which server it is that answers: of several hosts, one."""
-        self._span.set_attributes(endpoint)
+        if endpoint != self._endpoint:
+            self._endpoint = self._tracing.endpoint = endpoint
+            self._span.set_attributes(endpoint)
 
     def again(self, number: int, error: BaseException) -> None:
         """Note that another attempt is made, and what the last one came to."""
@@ -87,24 +95,23 @@ class CallSpan:
         if self._token is not None:
             context.detach(self._token)
         if self._span.is_recording():
-            self._span.set_attribute("quantdb.attempts", attempts)
+            found: dict[str, str | int] = {"quantdb.attempts": attempts}
             if error is not None:
-                self._fail(error)
+                found |= self._failed(error)
             elif returned is not None:
-                self._span.set_attribute("db.response.returned_rows", returned)
+                found["db.response.returned_rows"] = returned
+            self._span.set_attributes(found)
         self._span.end()
 
-    def _fail(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException) -> Mapping[str, str]:
         # Without the message: it may hold a value.
         self._span.set_status(Status(StatusCode.ERROR))
-        self._span.set_attribute("error.type", _type(error))
         self._span.add_event("exception", {"exception.type": _type(error)})
+        found = {"error.type": _type(error), "db.response.status_code": _state(error)}
         outcome: object = getattr(error, "outcome", None)
         if isinstance(outcome, str):
-            self._span.set_attribute("quantdb.outcome", outcome)
-        state = _state(error)
-        if state:
-            self._span.set_attribute("db.response.status_code", state)
+            found["quantdb.outcome"] = outcome
+        return {key: value for key, value in found.items() if value}
 
 
 def _version() -> str | None:
