@@ -137,8 +137,11 @@ async def lent(
         elsewhere = isinstance(problem, ConnectionLost) and is_alive(connection)
         if ours is not None and not elsewhere:
             _tell(ours, problem, began, readonly=readonly)
-        # The driver closes a connection that it cannot reset; what was committed stays so.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The driver closes a connection that it cannot reset; what was committed stays so. The last
+        # is what it says of one that is lost just when it is given back.
+        with suppress(
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        ):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
 
 
