@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from quantdb.config import PoolConfig
+from quantdb.counters import PoolStatistics
 from quantdb.database import Connection, Database
 from quantdb.errors import (
     Ambiguous,
@@ -64,6 +65,7 @@ __all__ = [
     "Page",
     "Pool",
     "PoolConfig",
+    "PoolStatistics",
     "PoolTimeout",
     "Position",
     "Price",

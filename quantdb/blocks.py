@@ -80,9 +80,7 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         # A lost connection that is not this one is another database's.
         if not (isinstance(error, ConnectionLost) and is_alive(connection)):
             _tell(self._pool, error, self._began, readonly=self._readonly)
-        # The driver closes a connection that it cannot reset; what was committed stays so.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-            await self._pool.take_back(connection, error)
+        await self._pool.take_back(connection, error)
 
 
 def _tell(pool: Pool, error: BaseException | None, began: float, *, readonly: bool) -> None:

@@ -30,6 +30,11 @@ def _seconds(_config: object, field: "attrs.Attribute[float]", value: object) ->
         raise ConfigError(f"{field.name} must be a number of seconds, or 0 for none: {value!r}")
 
 
+def _limit(_config: object, field: "attrs.Attribute[N]", value: object) -> None:
+    if value is not None and (not _is_number(value) or not 0 < value < math.inf):
+        raise ConfigError(f"{field.name} must be a number of seconds, or None for off: {value!r}")
+
+
 def _is_number(value: object) -> "TypeIs[int | float]":
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -102,6 +107,9 @@ class PoolConfig:
         transactions: ``"explicit"`` is BEGIN and COMMIT around every method; ``"statement"`` leaves
             a method that is one statement, and has nothing to take back, to the transaction that
             PostgreSQL gives it.
+        slow_statement: Seconds of work in the database from which a call is logged as a warning of
+            the logger ``quantdb.slow``, with its name, its seconds and its file; None for never.
+        tracing: Whether each call is a span of OpenTelemetry (``quantdb[otel]``).
         codecs: Codecs of your own, which stand in for the strict ones; see `Codec`.
 
     Raises:
@@ -124,6 +132,8 @@ class PoolConfig:
     transactions: Literal["explicit", "statement"] = attrs.field(
         default="explicit", validator=_choice
     )
+    slow_statement: float | None = attrs.field(default=5.0, validator=_limit)
+    tracing: bool = attrs.field(default=False, validator=_flag)
     codecs: tuple[Codec, ...] = attrs.field(default=(), converter=_as_codecs, validator=_codecs)
 
     def __attrs_post_init__(self) -> None:

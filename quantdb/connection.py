@@ -25,6 +25,7 @@ from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
+from quantdb.observe import Observer, Watch
 from quantdb.outcomes import swallowed, unreadable
 from quantdb.pooler import refuse_session_state
 from quantdb.sockets import watch
@@ -83,10 +84,14 @@ class PooledConnection(asyncpg.Connection):
         "behind_pooler",
         "clean",
         "command_timeout",
+        "endpoint",
         "hurried_until",
+        "observer",
         "opening",
         "refused",
         "retired",
+        "told_to_end",
+        "watch",
     )
 
     tells_aborted_commit: Final = True
@@ -104,11 +109,23 @@ class PooledConnection(asyncpg.Connection):
     command_timeout: float
     """Seconds that a statement may take, its preparation included."""
 
+    endpoint: Mapping[str, str | int]
+    """The server and its database, as OpenTelemetry calls them."""
+
     hurried_until: float | None
     """When, by the loop's clock, whoever was cut short must be done with cleaning up."""
 
+    observer: Observer | None
+    """Who watches the calls of its pool."""
+
     retired: bool
     """Whether nobody is to borrow it any more."""
+
+    told_to_end: bool
+    """Whether it was closed from here, and not by the server or the network."""
+
+    watch: Watch | None
+    """The call that it works for, if that is watched."""
 
     opening: str
     """Statements that go in the packet of the next BEGIN."""
@@ -123,7 +140,10 @@ class PooledConnection(asyncpg.Connection):
         self.behind_pooler = False
         self.command_timeout = _UNTIL_TOLD
         self.hurried_until = None
+        self.endpoint = _endpoint(args[3], args[5])
+        self.observer, self.watch = None, None
         self.opening, self.refused = "", None
+        self.told_to_end = False
         self._codecs: tuple[Codec, ...] = ()
         self._known: dict[str, Learnt] = {}
         self._portable = False
@@ -145,6 +165,16 @@ class PooledConnection(asyncpg.Connection):
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
         self.clean, self.retired = True, False
+
+    async def close(self, *, timeout: float | None = None) -> None:
+        """Close it; the server is told."""
+        self.told_to_end = self.told_to_end or not self.is_closed()
+        await super().close(timeout=timeout)
+
+    def terminate(self) -> None:
+        """Close it at once."""
+        self.told_to_end = self.told_to_end or not self.is_closed()
+        super().terminate()
 
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""
@@ -453,6 +483,22 @@ class PooledConnection(asyncpg.Connection):
 
 def _never(_key: object) -> bool:
     return False
+
+
+def _endpoint(address: object, parameters: object) -> Mapping[str, str | int]:
+    """Return what the driver has connected to: a socket's path, or a host and its port."""
+    found: dict[str, str | int] = {}
+    match address:
+        case str():
+            found["server.address"] = address
+        case (str() as host, int() as port):
+            found |= {"server.address": host, "server.port": port}
+        case _:
+            pass
+    database: object = getattr(parameters, "database", None)
+    if isinstance(database, str):
+        found["db.namespace"] = database
+    return found
 
 
 def _quoted(name: str) -> str:

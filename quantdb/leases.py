@@ -19,7 +19,9 @@ from asyncpg.pool import PoolConnectionProxy
 from quantdb.catalog import Learnt
 from quantdb.config import PoolConfig
 from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.counters import Counters
 from quantdb.errors import ConfigError, PoolTimeout
+from quantdb.observe import Observer
 from quantdb.opening import Opener
 from quantdb.outcomes import fail
 from quantdb.waits import Holders
@@ -32,8 +34,14 @@ _KEPT: Final = 60.0
 """Seconds after which a connection in use passes through the driver's pool, which may retire it."""
 _CLOSED: Final = "the pool was closed meanwhile; make another one"
 
-# What may go wrong while a session is reset; the driver has closed it then.
-_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# What may go wrong while a session is reset; the driver has closed it then. The last is what it
+# says of one that is lost just when it is given back.
+_UNRESETTABLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 # DISCARD ALL would also drop what the driver has prepared; and RESET ALL leaves the role, temporary
 # tables and sequences of whoever had the session before, and the statements that he prepared by
@@ -94,6 +102,7 @@ class Leases:
     many as wait and as there may be, and whatever becomes free first is his.
 
     Attributes:
+        counters: What they count of themselves.
         known: What is known of statements.
         proven: The ways to store a model that have been seen to store what is sent.
     """
@@ -106,6 +115,7 @@ class Leases:
         "_is_closing",
         "_kept",
         "_loop",
+        "_observer",
         "_opener",
         "_opening",
         "_sessions",
@@ -113,14 +123,17 @@ class Leases:
         "_timer",
         "_unwanted_after",
         "_waiters",
+        "counters",
         "known",
         "proven",
     )
 
-    def __init__(self, config: PoolConfig, opener: Opener) -> None:
+    def __init__(self, config: PoolConfig, opener: Opener, observer: Observer | None) -> None:
+        self.counters: Final = Counters()
         self.known: Final[dict[str, Learnt]] = {}
         self.proven: Final[set[object]] = set()
         self._config: Final = config
+        self._observer: Final = observer
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
         self._unwanted_after: Final = config.idle_lifetime / 10
@@ -182,7 +195,14 @@ class Leases:
             # The driver would say goodbye, and wait for an answer.
             ours.terminate()
             raise
+        ours.observer = self._observer
+        ours.add_termination_listener(lambda _connection: self._ended(ours))
         self._sessions.add(ours)
+        self.counters.opened += 1
+
+    def _ended(self, connection: PooledConnection) -> None:
+        if not connection.told_to_end:
+            self.counters.lost += 1
 
     # Borrowing
 
@@ -194,9 +214,7 @@ class Leases:
         while self._free:
             connection = self._free.pop().connection
             if not connection.is_closed() and not connection.retired:
-                connection.hurried_until = None
-                self._holders.hold(connection, block=block)
-                return connection
+                return self._borrowed(connection, block=block)
             self._drop(connection)
         return None
 
@@ -209,9 +227,13 @@ class Leases:
         """
         connection = self.free_one(block=block)
         if connection is None:
-            connection = await self._waited(limit)
-            connection.hurried_until = None
-            self._holders.hold(connection, block=block)
+            connection = self._borrowed(await self._waited(limit), block=block)
+        return connection
+
+    def _borrowed(self, connection: PooledConnection, *, block: bool) -> PooledConnection:
+        connection.hurried_until = None
+        self._holders.hold(connection, block=block)
+        self.counters.borrowed += 1
         return connection
 
     async def _waited(self, limit: float) -> PooledConnection:
@@ -221,7 +243,7 @@ class Leases:
         waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
         self._waiters[waiter] = None
         self._holders.asks()
-        clock = asyncio.timeout(limit)
+        clock, began = asyncio.timeout(limit), self._loop.time()
         has_it = False
         try:
             self._open_more()
@@ -230,15 +252,18 @@ class Leases:
                 has_it = True
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
             error.size, error.in_use, error.waiting = self.size, self._in_use, self.waiting + 1
+            self.counters.timed_out += 1
             raise
         except TimeoutError as error:
             if not clock.expired():
                 fail(error)
+            self.counters.timed_out += 1
             raise self._exhausted(limit, hopeless=hopeless) from None
         except Exception as error:
             fail(error)
         finally:
             self._holders.got()
+            self.counters.has_waited(self._loop.time() - began)
             if not has_it:
                 self._leave(waiter)
         return connection

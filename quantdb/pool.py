@@ -17,10 +17,12 @@ import asyncpg
 
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection
+from quantdb.counters import PoolStatistics
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, QuantDBError
 from quantdb.health import Health
 from quantdb.leases import Leases, Lent
+from quantdb.observe import Observer, observer_of
 from quantdb.opening import Opener
 from quantdb.outcomes import fail, is_lost, out_of_time
 from quantdb.secrecy import secretive
@@ -83,6 +85,7 @@ class Pool:
     Attributes:
         config: Its limits.
         health: Whether the database answers.
+        observer: Who watches its calls; None if nobody does.
     """
 
     __slots__ = (
@@ -94,11 +97,13 @@ class Pool:
         "_opening",
         "config",
         "health",
+        "observer",
     )
 
     def __init__(self, config: PoolConfig) -> None:
         self.config: Final = config
         self.health: Final = Health()
+        self.observer: Final[Observer | None] = observer_of(config)
         self._dropped_at = 0.0
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._leases: Leases | None = None
@@ -317,6 +322,29 @@ class Pool:
         else:
             self.health.succeeded(began)
 
+    def statistics(self) -> PoolStatistics:
+        """Return what the pool is at, and what it counted since it was opened.
+
+        Raises:
+            ConfigError: It is not open yet, or asked in another process or event loop.
+        """
+        leases = self._opened()
+        counters, size, idle = leases.counters, leases.size, leases.idle
+        return PoolStatistics(
+            size=size,
+            idle=idle,
+            in_use=size - idle,
+            waiting=leases.waiting,
+            min_size=leases.min_size,
+            max_size=self.config.max_size,
+            opened=counters.opened,
+            lost=counters.lost,
+            borrowed=counters.borrowed,
+            timed_out=counters.timed_out,
+            waited=counters.waited,
+            longest_wait=counters.longest_wait,
+        )
+
     def get_size(self) -> int:
         """Return how many connections are open."""
         return self._opened().size
@@ -390,7 +418,7 @@ class Pool:
         async with self._opening:
             if self._leases is None:
                 self._home = os.getpid(), asyncio.get_running_loop()
-                leases = Leases(self.config, self._opener)
+                leases = Leases(self.config, self._opener, self.observer)
                 try:
                     await leases.open()
                 except Exception as error:

@@ -9,6 +9,7 @@ from typing import Final, Generic, TypeVar, overload
 import attrs
 
 from quantdb import exact, sqlfile
+from quantdb.connection import pooled
 from quantdb.database import Connection, Database, Row
 from quantdb.errors import (
     Ambiguous,
@@ -16,14 +17,16 @@ from quantdb.errors import (
     NotFound,
     QuantDBError,
     ShapeMismatch,
-    StoredInexact,
 )
+from quantdb.labels import Operation, of_attribute
+from quantdb.pool import Pool
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
 from quantdb.scopes import (
     call,
     commits_alone,
     doom,
+    iterating,
     kept_as_sent,
     single_scope,
     statement_scope,
@@ -43,12 +46,14 @@ class Query(Generic[R]):
     """One statement in a file of its own, and the type of the rows that it returns.
 
     The file is read when the query is made, which is when its module is imported; a mistake in it
-    fails there. Its text is sent as it stands. Every verb takes a pool, and is then a transaction
-    of its own, or a connection, and then joins the transaction that the connection is in. On a
-    pool, what reads is repeated after a lost connection or contention, and what writes only if it
-    was surely not applied, within the pool's ``retry_timeout``; a stream is not. A verb's
-    ``timeout`` is the seconds that the statement may take; by default the pool's
-    ``command_timeout``.
+    fails there. Its text is sent as it stands, with a comment that names it: what a class holds as
+    ``_between`` is ``TradeRepo.between``, and any other goes by its folder and file. Every verb
+    takes a pool, and is then a transaction of its own, or a connection, and then joins the
+    transaction that the connection is in. On a pool, what reads is repeated after a lost connection
+    or contention, and what writes only if it was surely not applied, within the pool's
+    ``retry_timeout``; a stream is not. A verb's ``timeout`` is the seconds that the statement may
+    take; by default the pool's ``command_timeout``. Its ``method`` is what traces and logs call it
+    after if that is not the query: ``find``, by way of ``_get``.
 
     Args:
         file: The SQL file: a path or an importlib resource. Its first line is
@@ -66,7 +71,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_statement", "file", "row")
+    __slots__ = ("_build", "_is_held", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -97,11 +102,25 @@ class Query(Generic[R]):
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
         self._statement: Final = Statement(self.file)
+        self._is_held = False
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        # The first class that holds it names it: its text, by which statements are kept, is one.
+        if not self._is_held:
+            self._is_held = True
+            self._statement.name(of_attribute(owner, attribute))
 
     def __repr__(self) -> str:
         return f"Query({self.file.path!r})"
 
-    async def one(self, db: Database, *args: object, timeout: float | None = None) -> R:
+    @property
+    def operation(self) -> Operation:
+        """What it is called in traces, in logs and on the server: ``TradeRepo.between``."""
+        return self._statement.operation
+
+    async def one(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> R:
         """Return the only row.
 
         Raises:
@@ -114,27 +133,31 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return self._only(await self._rows(connection, args, timeout))
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
-    async def find(self, db: Database, *args: object, timeout: float | None = None) -> R | None:
+    async def find(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
 
         async def work(connection: Connection) -> R | None:
             rows = await self._rows(connection, args, timeout)
             return self._only(rows) if rows else None
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
-    async def all(self, db: Database, *args: object, timeout: float | None = None) -> list[R]:
+    async def all(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> list[R]:
         """Return every row, in the order of the statement."""
 
         async def work(connection: Connection) -> list[R]:
             return await self._rows(connection, args, timeout)
 
-        return await self._called(db, work, self._row_scope)
+        return await self._called(db, work, self._row_scope, method)
 
     async def stream(
-        self, db: Database, *args: object, timeout: float | None = None
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
     ) -> AsyncGenerator[R, None]:
         """Iterate over the rows with a server-side cursor, in constant memory.
 
@@ -142,16 +165,25 @@ class Query(Generic[R]):
         `contextlib.aclosing`.
         """
         build = self._builder()
-        async with statement_scope(db, forgettable=True) as connection:
-            cursor = await self._statement.cursor(connection, args, timeout)
-            try:
-                while records := await cursor.fetch(_BATCH, timeout=timeout):
-                    for row in build(records):
-                        yield row
-            except Exception as error:
-                self._statement.fail(error)
+        with iterating(db, self._statement.operation_of(method)) as watch:
+            async with statement_scope(db, forgettable=True) as connection:
+                if watch is not None:
+                    watch.on(pooled(connection))
+                cursor = await self._statement.cursor(connection, args, timeout)
+                try:
+                    while records := await cursor.fetch(_BATCH, timeout=timeout):
+                        if watch is not None:
+                            watch.gave(len(records))
+                        for row in build(records):
+                            yield row
+                        if watch is not None:
+                            watch.resume()
+                except Exception as error:
+                    self._statement.fail(error)
 
-    async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
+    async def run(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> int:
         """Run the statement and return how many rows it touched."""
 
         async def work(connection: Connection) -> int:
@@ -159,7 +191,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await self._called(db, work, self._single_scope)
+        return await self._called(db, work, self._single_scope, method)
 
     async def store(
         self, db: Database, model: attrs.AttrsInstance, *, idempotent: bool = False
@@ -184,26 +216,34 @@ class Query(Generic[R]):
         """
         if not attrs.has(type(model)):
             raise InexactValue(f"a model is stored, an attrs class; got {exact.shown(model)}")
-        alone, way = commits_alone(db), (self, type(model))
 
         async def work(connection: Connection) -> R:
-            stored = await self.store_in(connection, model)
-            if alone is not None:
-                alone.prove(way, holds=self._statement.stores_as_sent(connection))
-            return stored
+            return await self.store_in(connection, model, commits_alone(db))
 
-        scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope
-        if alone is not None and alone.has_proven(way):
-            scope = self._single_scope
-        try:
-            return await self._called(db, work, scope, idempotent=idempotent)
-        except StoredInexact:
-            if alone is not None:
-                alone.prove(way, holds=False)
-            raise
+        return await self._called(
+            db, work, self.store_scope(db, type(model)), idempotent=idempotent
+        )
 
-    async def store_in(self, connection: Connection, model: attrs.AttrsInstance) -> R:
-        """Do the work of `store` in the transaction that *connection* is in, or in none."""
+    def store_scope(
+        self, db: Database, kind: type
+    ) -> Callable[[Database], AbstractAsyncContextManager[Connection]]:
+        """Return the scope to store models of a *kind* in.
+
+        It has no BEGIN where a statement may be a transaction by itself, and nothing would have to
+        be taken back: the statement does no more than store what is sent, and was seen to.
+        """
+        alone = commits_alone(db)
+        if alone is not None and alone.has_proven((self, kind)):
+            return self._single_scope
+        return statement_scope
+
+    async def store_in(
+        self, connection: Connection, model: attrs.AttrsInstance, alone: Pool | None
+    ) -> R:
+        """Do the work of `store` on a connection that is in its scope.
+
+        The pool on which statements run *alone* learns whether this one may.
+        """
         fields = [field for field in attrs.fields(type(model)) if field.init]
         names = [_name(field) for field in fields]
         values = [getattr(model, field.name) for field in fields]
@@ -219,12 +259,17 @@ class Query(Generic[R]):
             place = names.index(name)
             return await self._statement.written(connection, place, given[name])
 
+        holds = False
         try:
             stored = dict(zip(records[0].keys(), records[0], strict=True))
             await kept_as_sent(connection, given, stored, written)
+            holds = self._statement.stores_as_sent(connection)
         except QuantDBError as error:
             error.add_note(f"in {self.file.path}")
             raise
+        finally:
+            if alone is not None:
+                alone.prove((self, type(model)), holds=holds)
         return self._only(rows)
 
     async def _called(
@@ -232,12 +277,14 @@ class Query(Generic[R]):
         db: Database,
         work: Callable[[Connection], Awaitable[T]],
         scope: Callable[[Database], AbstractAsyncContextManager[Connection]],
+        method: str = "",
         *,
         idempotent: bool = False,
     ) -> T:
         reads = self._reads
         repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        return await call(db, work, scope, repeat=repeat, reads=reads)
+        operation = self._statement.operation_of(method)
+        return await call(db, work, scope, operation=operation, repeat=repeat, reads=reads)
 
     @property
     def _reads(self) -> bool:

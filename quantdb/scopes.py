@@ -1,8 +1,13 @@
 """The blocks that our own statements run in, and what undoes them."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    suppress,
+)
 from types import TracebackType
 from typing import NoReturn, TypeVar
 
@@ -10,7 +15,7 @@ import asyncpg
 
 from quantdb import exact
 from quantdb.blocks import Borrowed, ended, is_alive
-from quantdb.connection import GRACE
+from quantdb.connection import GRACE, pooled
 from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import (
     CommitUnknown,
@@ -22,17 +27,20 @@ from quantdb.errors import (
     StatementTimeout,
     StoredInexact,
 )
+from quantdb.labels import Operation
+from quantdb.observe import Watch
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
 from quantdb.retries import Repeat, repeated, window
 from quantdb.sameness import same
-from quantdb.transaction import scope
+from quantdb.transaction import pool_behind, scope
 
 __all__ = [
     "bulk_scope",
     "call",
     "commits_alone",
     "doom",
+    "iterating",
     "kept_as_sent",
     "refusable",
     "single_scope",
@@ -122,6 +130,7 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     work: Callable[[Connection], Awaitable[T]],
     scope: Callable[[Database], AbstractAsyncContextManager[Connection]] = statement_scope,
     *,
+    operation: Operation,
     repeat: Repeat = "unapplied",
     reads: bool = False,
     bulk: bool = False,
@@ -132,20 +141,78 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     When the schema was changed since a statement was prepared, nothing was applied and the driver
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
+    watch = _watched(db, operation)
 
-    async def once() -> T:
-        try:
-            async with scope(db) as connection:
-                return await work(connection)
-        except Contention as error:
-            if not is_stale_plan(error.__cause__) or not may() or _joins(db):
-                raise
+    async def attempt() -> T:
+        if watch is not None:
+            return await _watched_attempt(watch, scope(db), work)
         async with scope(db) as connection:
             return await work(connection)
 
-    if is_pool(db):
-        return await repeated(once, repeat, window(db), reads=reads, bulk=bulk, may=may)
-    return await once()
+    async def once() -> T:
+        try:
+            return await attempt()
+        except Contention as error:
+            if not is_stale_plan(error.__cause__) or not may() or _joins(db):
+                raise
+        return await attempt()
+
+    async def called() -> T:
+        if is_pool(db):
+            return await repeated(once, repeat, window(db), reads=reads, bulk=bulk, may=may)
+        return await once()
+
+    if watch is None:
+        return await called()
+    with watch:
+        return await called()
+
+
+def _watched(db: Database, operation: Operation, *, current: bool = True) -> Watch | None:
+    """Begin to watch a call on *db*, if someone wants that and it is no part of another one."""
+    pool = pool_behind(db)
+    if pool is not None:
+        observer = pool.observer
+    else:
+        ours = pooled(db)
+        observer = ours.observer if ours is not None and ours.watch is None else None
+    return None if observer is None else observer.watch(operation, current=current)
+
+
+@contextmanager
+def iterating(db: Database, operation: Operation) -> Generator[Watch | None]:
+    """Watch a call that is an iteration, which others may interrupt."""
+    watch = _watched(db, operation, current=False)
+    if watch is None:
+        yield None
+        return
+    watch.begin()
+    with watch:
+        yield watch
+
+
+async def _watched_attempt(
+    watch: Watch,
+    scope: AbstractAsyncContextManager[Connection],
+    work: Callable[[Connection], Awaitable[T]],
+) -> T:
+    watch.begin()
+    try:
+        async with scope as connection:
+            ours = pooled(connection)
+            watch.on(ours)
+            if ours is None:
+                return await work(connection)
+            ours.watch = watch  # the statements of the work are no calls of their own
+            try:
+                result = await work(connection)
+            finally:
+                ours.watch = None
+    except BaseException as error:
+        watch.failed(error)
+        raise
+    watch.succeeded(result)
+    return result
 
 
 def _joins(db: Database) -> bool:

@@ -30,6 +30,7 @@ _HEADER: Final = re.compile(r"-- name: (?P<name>\w+) :(?P<cardinality>\w+)\s*")
 _PASSING: Final = frozenset(
     {"select", "insert", "update", "delete", "merge", "with", "values", "drop"}
 )
+_AFTER_WITH: Final = frozenset({"select", "insert", "update", "delete", "merge", "values"})
 _UNTIL_COMMIT: Final = ("on", "commit", "drop")
 _WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
@@ -58,6 +59,8 @@ class SqlFile:
         allows: Hazards that it says are meant (``-- allow: select-star``).
         writes: Whether it may change rows, or lock them.
         lingers: Whether it may leave something behind in the session, such as a setting.
+        command: What it does, as its status says it: ``SELECT``, ``INSERT``.
+        tag_at: Where a comment may be put: behind its first word, and the comments that follow.
         mistake: Why it cannot be run, if it was read while mistakes were deferred; then nothing
             else of it is known but its path and its name.
     """
@@ -76,11 +79,13 @@ class SqlFile:
     allows: tuple[str, ...]
     writes: bool
     lingers: bool
+    command: str
+    tag_at: int
     mistake: str = ""
 
     @property
     def text(self) -> str:
-        """The file as it stands; this is what is sent.
+        """The file as it stands; it is sent with its name in a comment, see `quantdb.labels`.
 
         Raises:
             ConfigError: The file has a `mistake`.
@@ -186,6 +191,8 @@ def _mistaken(path: str, stem: str, mistake: str) -> SqlFile:
         allows=(),
         writes=True,
         lingers=True,
+        command="",
+        tag_at=0,
         mistake=mistake,
     )
 
@@ -244,6 +251,8 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
         allows=said["allow"],
         writes=any(token.word in _WRITING for token in tokens),
         lingers=_lingers(tokens),
+        command=_command(tokens),
+        tag_at=tokens[1].at if len(tokens) > 1 else tokens[0].end,
     )
 
 
@@ -288,6 +297,18 @@ def _one_statement(path: str, text: str) -> list[Token]:
     if not only:
         raise ConfigError(f"{path}:1: holds no statement")
     return only
+
+
+def _command(tokens: list[Token]) -> str:
+    """Return the word of what is done: of a WITH, that of the statement behind its queries."""
+    if tokens[0].word != "with":
+        return next((token.word.upper() for token in tokens if token.word), "")
+    depth = 0
+    for token in tokens:
+        depth += {"(": 1, ")": -1}.get(token.text, 0)
+        if not depth and token.word in _AFTER_WITH:
+            return token.word.upper()
+    return "WITH"
 
 
 def _lingers(tokens: list[Token]) -> bool:

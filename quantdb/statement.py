@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final, NoReturn
 
+import asyncpg
+
 from quantdb import sqlfile
 from quantdb.catalog import DRIVERS_OWN, Rules, checked, learnt_of
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Cursor, Row
 from quantdb.errors import InexactValue, QuantDBError
+from quantdb.labels import Operation, of_file, tagged
 from quantdb.outcomes import fail, out_of_time
 from quantdb.rarer import is_written
 from quantdb.sqlfile import SqlFile
@@ -29,13 +32,30 @@ class Statement:
     raises what an error means, with a note of the file and the line.
     """
 
-    __slots__ = ("_foreign", "file")
+    __slots__ = ("_foreign", "_of_methods", "_sent", "file", "operation", "text")
 
     def __init__(self, file: SqlFile) -> None:
         self.file: Final = file
+        self.name(of_file(file))
         # What the server takes for $1 … $n, by backend, on connections that are not ours: such a
         # connection is wrapped anew for each borrower, so only its backend can stand for it.
         self._foreign: dict[tuple[int, int], Rules] = {}
+
+    def name(self, name: str) -> None:
+        """Have it known by a *name*, on the server too: its text holds it from now on."""
+        self.operation = Operation(name, self.file)
+        self._of_methods: dict[str, Operation] = {}
+        self._sent = tagged(self.file, name)
+        self.text = self._sent.text
+
+    def operation_of(self, method: str) -> Operation:
+        """Return what a call of it is named: after the *method* that makes it, or after itself."""
+        if not method:
+            return self.operation
+        found = self._of_methods.get(method)
+        if found is None:
+            found = self._of_methods[method] = self.operation.of(method)
+        return found
 
     async def fetch(
         self,
@@ -46,13 +66,16 @@ class Statement:
     ) -> tuple[Sequence[object], Sequence[Row]]:
         """Return what was sent for the arguments, and the rows."""
         ours = self._ours(connection)
-        sent = ours.admitted_at_once(self.file.text, args) if ours is not None else None
+        sent = ours.admitted_at_once(self.text, args) if ours is not None else None
         if sent is None:
             sent = await self._admitted(connection, args, timeout, names)
         try:
             if ours is not None:
-                return sent, await ours.fetch_admitted(self.file.text, sent, timeout)
-            return sent, await connection.fetch(self.file.text, *sent, timeout=timeout)
+                records = await ours.fetch_admitted(self.text, sent, timeout)
+                if ours.watch is not None:
+                    ours.watch.returned = len(records)
+                return sent, records
+            return sent, await connection.fetch(self.text, *sent, timeout=timeout)
         except Exception as error:
             self.fail(error)
 
@@ -64,8 +87,8 @@ class Statement:
         ours = self._ours(connection)
         try:
             if ours is not None:
-                return await ours.execute_admitted(self.file.text, sent, timeout)
-            return await connection.execute(self.file.text, *sent, timeout=timeout)
+                return await ours.execute_admitted(self.text, sent, timeout)
+            return await connection.execute(self.text, *sent, timeout=timeout)
         except Exception as error:
             self.fail(error)
 
@@ -77,8 +100,8 @@ class Statement:
         ours = self._ours(connection)
         try:
             if ours is not None:
-                return await ours.cursor_admitted(self.file.text, sent, timeout)
-            return await connection.cursor(self.file.text, *sent, timeout=timeout)
+                return await ours.cursor_admitted(self.text, sent, timeout)
+            return await connection.cursor(self.text, *sent, timeout=timeout)
         except Exception as error:
             self.fail(error)
 
@@ -88,7 +111,7 @@ class Statement:
         It has one for types whose values are text to us, for composites that hold some, and for
         ranges whose order only it knows; any other value is as it was sent.
         """
-        prepared = await connection.prepare(self.file.text)
+        prepared = await connection.prepare(self.text)
         kind = prepared.get_parameters()[place]
         if kind.kind not in _OF_MANY_FORMS and not is_written(kind.name):
             return value
@@ -98,16 +121,24 @@ class Statement:
     def stores_as_sent(self, connection: Connection) -> bool:
         """Tell whether it does no more than store what is sent, on a connection of ours."""
         ours = pooled(connection)
-        known = ours.knows(self.file.text) if ours is not None else None
+        known = ours.knows(self.text) if ours is not None else None
         return known is not None and known.stores_as_sent
 
     def fail(self, error: Exception) -> NoReturn:
         """Raise what *error* means, with a note of the file and the line where it arose."""
         if isinstance(error, QuantDBError):
             raise error
-        position = getattr(error, "position", None)
-        line = self.file.line_of(int(position)) if position else self.file.line
+        line = self._line_of(error)
         fail(out_of_time(error), note=f"in {self.file.path}, line {line}")
+
+    def _line_of(self, error: Exception) -> int:
+        """Return the line where *error* arose, and have its position be that in the file."""
+        position: object = getattr(error, "position", None)
+        if not isinstance(error, asyncpg.PostgresError) or not position:
+            return self.file.line
+        place = self._sent.in_file(int(str(position)))
+        error.position = str(place)
+        return self.file.line_of(place)
 
     def _ours(self, connection: Connection) -> PooledConnection | None:
         ours = pooled(connection)
@@ -136,7 +167,7 @@ class Statement:
         try:
             if ours is not None:
                 async with ours.within(timeout):
-                    return await ours.admitted(self.file.text, args, names)
+                    return await ours.admitted(self.text, args, names)
             if not args:
                 return args
             async with asyncio.timeout(timeout):
@@ -170,6 +201,6 @@ class Statement:
         return checked(rules, args, names)
 
     async def _asked(self, connection: Connection) -> Rules:
-        prepared = await connection.prepare(self.file.text)
+        prepared = await connection.prepare(self.text)
         types = prepared.get_parameters()
-        return (await learnt_of(connection, self.file.text, types, DRIVERS_OWN)).rules
+        return (await learnt_of(connection, self.text, types, DRIVERS_OWN)).rules

@@ -135,8 +135,11 @@ async def _lent_by_driver(pool: Pool) -> AsyncGenerator[Connection, None]:
         problem = error
         raise
     finally:
-        # The driver closes a connection that it cannot reset; what was committed stays so.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The driver closes a connection that it cannot reset; what was committed stays so. The last
+        # is what it says of one that is lost just when it is given back.
+        with suppress(
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        ):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
 
 

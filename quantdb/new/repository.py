@@ -162,7 +162,14 @@ def _find(design: Design, key: Key, imports: Imports) -> str:
     return method(
         signature("find", _parameters(design, key.fields, imports), returned),
         f"Return the {design.one} with that {design.that}, or None.",
-        body=[call("return await self._get.find(", ["self.db", *_names(key.fields)], ")", INNER)],
+        body=[
+            call(
+                "return await self._get.find(",
+                ["self.db", *_names(key.fields), 'method="find"'],
+                ")",
+                INNER,
+            )
+        ],
     )
 
 

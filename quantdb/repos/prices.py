@@ -120,7 +120,13 @@ class PriceRepo(Repo):
             )
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db,
+            work,
+            bulk_scope,
+            operation=self._merge.operation.of("upsert_many"),
+            repeat="always",
+            bulk=True,
+            may=rows.are_there_still,
         )
 
     async def _kept(self, connection: Connection, limit: float) -> None:
@@ -140,7 +146,7 @@ class PriceRepo(Repo):
 
     async def find(self, symbol: str, interval: timedelta, start: datetime) -> Price | None:
         """Return the bar of that key, or None."""
-        return await self._get.find(self.db, symbol, interval, start)
+        return await self._get.find(self.db, symbol, interval, start, method="find")
 
     async def between(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
@@ -156,7 +162,7 @@ class PriceRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._between.stream(self.db, symbol, interval, start, end)
+        return self._between.stream(self.db, symbol, interval, start, end, method="stream")
 
     async def page(
         self, symbol: str, interval: timedelta, limit: int = 100, after: str | None = None

@@ -128,7 +128,7 @@ class TradeRepo(Repo):
 
         async def work(connection: Connection) -> Trade:
             try:
-                return await self._insert.store_in(connection, trade)
+                return await self._insert.store_in(connection, trade, commits_alone(self.db))
             except NotFound:  # its id or its venue key is taken, perhaps by itself
                 holders = await self._stored.all(
                     connection, trade.id, trade.venue, trade.symbol, trade.venue_trade_id
@@ -144,10 +144,13 @@ class TradeRepo(Repo):
                 "trades_pkey" if by_id else "trades_venue_key",
             )
 
-        if commits_alone(self.db):
-            with suppress(NotFound):
-                return await self._insert.store(self.db, trade, idempotent=True)
-        return await call(self.db, work, repeat="always")
+        return await call(
+            self.db,
+            work,
+            self._insert.store_scope(self.db, Trade),
+            operation=self._insert.operation,
+            repeat="always",
+        )
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
         """Store trades by COPY, all or none, in constant memory; to do it again changes nothing.
@@ -176,7 +179,13 @@ class TradeRepo(Repo):
             return Ingest(inserted=inserted, existing=given - inserted)
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db,
+            work,
+            bulk_scope,
+            operation=self._merge.operation.of("insert_many"),
+            repeat="always",
+            bulk=True,
+            may=rows.are_there_still,
         )
 
     async def _merged(self, connection: Connection, limit: float) -> int:
@@ -215,7 +224,7 @@ class TradeRepo(Repo):
 
     async def find(self, id: UUID) -> Trade | None:  # noqa: A002 - the field's name
         """Return the trade with that id, or None."""
-        return await self._get.find(self.db, id)
+        return await self._get.find(self.db, id, method="find")
 
     async def find_by_venue_id(self, venue: str, symbol: str, venue_trade_id: str) -> Trade | None:
         """Return the trade to which a venue gave that id, or None."""
@@ -231,7 +240,7 @@ class TradeRepo(Repo):
         A connection is held until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`.
         """
-        return self._between.stream(self.db, symbol, start, end)
+        return self._between.stream(self.db, symbol, start, end, method="stream")
 
     async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
         """Return at most *limit* trades of a symbol that come after a cursor.

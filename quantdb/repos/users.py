@@ -57,7 +57,7 @@ class UserRepo(Repo):
 
     async def find(self, id: int) -> User | None:  # noqa: A002 - the field's name
         """Return the user with that id, or None."""
-        return await self._get.find(self.db, id)
+        return await self._get.find(self.db, id, method="find")
 
     async def find_by_email(self, email: str) -> User | None:
         """Return the user with that email, in whatever case, or None."""
@@ -119,4 +119,4 @@ class UserRepo(Repo):
                 "version",
             )
 
-        return await call(self.db, work)
+        return await call(self.db, work, operation=query.operation)

@@ -139,7 +139,8 @@ async def test_a_trigger_that_comes_later_is_met_once(
         with pytest.raises(InexactValue) as again:
             await query.store(pool, Fill(4, Decimal("1.5")))
         assert again.value.outcome == "not_applied"
-    assert await db.fetch("SELECT id, price FROM fills WHERE id > 2") == [(3, Decimal(2))]
+    rows = await db.fetch("SELECT id, price FROM fills WHERE id > 2")
+    assert [tuple(row) for row in rows] == [(3, Decimal(2))]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from quantdb import (
     Page,
     Pool,
     PoolConfig,
+    PoolStatistics,
     PoolTimeout,
     Position,
     Price,
@@ -106,6 +107,9 @@ async def pools(config: PoolConfig) -> None:
         assert_type(await pool.fetch("SELECT 1", timeout=5), Sequence[Record])
         assert_type(await pool.fetchrow("SELECT 1"), Record | None)
         assert_type(pool.get_size(), int)
+        assert_type(pool.statistics(), PoolStatistics)
+        assert_type(pool.statistics().waiting, int)
+        assert_type(pool.statistics().longest_wait, float)
         assert_type(pool.is_closing(), bool)
         async with pool.acquire(timeout=1) as connection:
             await TradeRepo(connection).latest("AAPL")

