@@ -22,6 +22,7 @@ from asyncpg.cursor import CursorFactory
 from quantdb import exact
 from quantdb.catalog import Learnt, Rules, TableColumn, checked, columns_of, learnt_of, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
+from quantdb.collector import feed_at_rest
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
@@ -150,6 +151,7 @@ class PooledConnection(asyncpg.Connection):
         cache: object = getattr(self, "_stmt_cache", None)
         self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
         watch(self, transport=args[1])
+        feed_at_rest(args[0], args[1])
 
     async def begin_session(
         self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]

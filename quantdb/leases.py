@@ -213,7 +213,7 @@ class Leases:
         """
         while self._free:
             connection = self._free.pop().connection
-            if not connection.is_closed() and not connection.retired:
+            if self._is_usable(connection):
                 return self._borrowed(connection, block=block)
             self._drop(connection)
         return None
@@ -225,10 +225,16 @@ class Leases:
             PoolTimeout: None became free, or could be opened, within *limit* seconds.
             ConfigError: The pool is closed.
         """
-        connection = self.free_one(block=block)
-        if connection is None:
-            connection = self._borrowed(await self._waited(limit), block=block)
+        until = self._loop.time() + limit
+        while (connection := self.free_one(block=block)) is None:
+            given = await self._waited(max(0.0, until - self._loop.time()))
+            if self._is_usable(given):
+                return self._borrowed(given, block=block)
+            self._drop(given)  # it was lost, or retired, on the way to its borrower
         return connection
+
+    def _is_usable(self, connection: PooledConnection) -> bool:
+        return not connection.is_closed() and not connection.retired
 
     def _borrowed(self, connection: PooledConnection, *, block: bool) -> PooledConnection:
         connection.hurried_until = None

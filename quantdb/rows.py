@@ -26,6 +26,7 @@ from uuid import UUID
 
 import attrs
 
+from quantdb.collector import MANY, at_rest
 from quantdb.database import Row
 from quantdb.errors import ShapeMismatch
 from quantdb.models import CHECKED
@@ -49,6 +50,18 @@ def builder(row: Callable[..., R], where: str) -> Builder[R]:
 
     It raises ShapeMismatch, with *where* to look, when the columns do not fit.
     """
+    build = _builder(row, where)
+
+    def built(records: Sequence[Row]) -> list[R]:
+        if len(records) < MANY:
+            return build(records)
+        with at_rest():
+            return build(records)
+
+    return built
+
+
+def _builder(row: Callable[..., R], where: str) -> Builder[R]:
     kind: object = get_origin(row) or row  # of Model[int], Model has the fields
     fields = _fields(kind) if isinstance(kind, type) else None
     if fields is not None:
