@@ -10,6 +10,7 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Awaitable,
+    Callable,
     Iterable,
     Iterator,
     Sequence,
@@ -26,6 +27,9 @@ __all__ = ["Connection", "Database", "Isolation", "Pool", "Record", "Row", "each
 T = TypeVar("T")
 
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
+
+
+CopyFormat = Literal["text", "binary"]
 
 
 class Row(Protocol):
@@ -225,8 +229,20 @@ class Connection(Protocol):
         source: AsyncIterator[bytes],
         columns: Iterable[str] | None = None,
         timeout: float | None = None,
+        format: CopyFormat = "text",  # noqa: A002 - the driver's name
     ) -> str:
-        """Send rows in the text format of COPY and return the status (``"COPY 3"``)."""
+        """Send rows in a format of COPY and return the status (``"COPY 3"``)."""
+        ...
+
+    async def copy_from_query(
+        self,
+        query: str,
+        *,
+        output: Callable[[bytes], Awaitable[None]],
+        timeout: float | None = None,
+        format: Literal["csv"],  # noqa: A002 - the driver's name
+    ) -> str:
+        """Hand over what a query returns, in a format of COPY, and return the status."""
         ...
 
 

@@ -1,10 +1,10 @@
 """Query: one SQL file, typed by the row that it returns."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, get_origin, overload
 
 import attrs
 
@@ -13,8 +13,13 @@ from quantdb.database import Connection, Database, Row
 from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
-from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
+from quantdb.scopes import bulk_scope, call, doom, kept_as_sent, single_scope, statement_scope
 from quantdb.statement import Statement
+
+if TYPE_CHECKING:
+    import pyarrow
+
+    from quantdb.columns.reading import Wanted
 
 __all__ = ["Query"]
 
@@ -136,6 +141,66 @@ class Query(Generic[R]):
                         yield row
             except Exception as error:
                 self._statement.fail(error)
+
+    async def table(
+        self, db: Database, *args: object, timeout: float | None = None
+    ) -> "pyarrow.Table":
+        """Return every row, in the order of the statement, as columns of Arrow.
+
+        By COPY, so it is a SELECT, a VALUES or a statement with RETURNING. The columns have the
+        types of the model's fields, or of the statement's columns if the rows are of no model,
+        whatever the rows are; see `quantdb.columns.types`. A connection's transaction stays usable
+        after an error. *timeout* is the seconds that the server may be silent.
+
+        Raises:
+            InexactValue: A value has no equal in its column (a numeric of more than 20 digits
+                before the point or 18 after it, NaN or infinity, an interval of months); ``row`` is
+                its number, from 1, ``field`` its column.
+            ShapeMismatch: The columns are not the fields, in their order and of their types.
+        """
+        from quantdb.columns.reading import tabled  # noqa: PLC0415 - the extra arrow
+
+        wanted = self._wanted(args, timeout)
+        repeat: Repeat = "always" if self._reads else "unapplied"
+        return await call(
+            db,
+            lambda connection: tabled(connection, wanted),
+            bulk_scope,
+            repeat=repeat,
+            reads=self._reads,
+            bulk=True,
+        )
+
+    async def batches(
+        self, db: Database, *args: object, timeout: float | None = None
+    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+        """Iterate over the rows as record batches of some 30 000, in constant memory; as `table`.
+
+        The connection is kept until the iteration ends; whoever may leave it early closes it with
+        `contextlib.aclosing`. It is not repeated. Each batch has dictionaries of its own.
+        """
+        from quantdb.columns.reading import streamed  # noqa: PLC0415 - the extra arrow
+
+        wanted = self._wanted(args, timeout)
+        async with (
+            bulk_scope(db, forgettable=True) as connection,
+            aclosing(streamed(connection, wanted)) as batches,
+        ):
+            async for batch in batches:
+                yield batch
+
+    def _wanted(self, args: Sequence[object], timeout: float | None) -> "Wanted":
+        from quantdb.columns.reading import Wanted  # noqa: PLC0415 - the extra arrow
+
+        return Wanted(self._statement, args, self.schema, timeout)
+
+    @property
+    def schema(self) -> "pyarrow.Schema | None":
+        """The columns of `table`, if the rows are of a model; else they are the statement's."""
+        from quantdb.columns.types import schema_of  # noqa: PLC0415 - the extra arrow
+
+        kind: object = get_origin(self.row) or self.row
+        return schema_of(kind) if isinstance(kind, type) and attrs.has(kind) else None
 
     async def run(self, db: Database, *args: object, timeout: float | None = None) -> int:
         """Run the statement and return how many rows it touched."""

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -26,6 +26,9 @@ from quantdb.repo import Repo
 from quantdb.rows import trusted
 from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
+
+if TYPE_CHECKING:
+    import pyarrow
 
 __all__ = ["PriceRepo"]
 
@@ -157,6 +160,22 @@ class PriceRepo(Repo):
         `contextlib.aclosing`.
         """
         return self._between.stream(self.db, symbol, interval, start, end)
+
+    async def table(
+        self, symbol: str, interval: timedelta, start: datetime, end: datetime
+    ) -> "pyarrow.Table":
+        """Return the bars that start in ``[start, end)`` as columns of Arrow; see `Query.table`.
+
+        Raises:
+            InexactValue: A number has more than 20 digits before the point, or 18 decimals.
+        """
+        return await self._between.table(self.db, symbol, interval, start, end)
+
+    def batches(
+        self, symbol: str, interval: timedelta, start: datetime, end: datetime
+    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+        """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
+        return self._between.batches(self.db, symbol, interval, start, end)
 
     async def page(
         self, symbol: str, interval: timedelta, limit: int = 100, after: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -31,6 +31,9 @@ from quantdb.repo import Repo
 from quantdb.rows import trusted
 from quantdb.scopes import bulk_scope, call, refusable, taken_back
 from quantdb.sqlfile import sql_folder
+
+if TYPE_CHECKING:
+    import pyarrow
 
 __all__ = ["TradeRepo"]
 
@@ -229,6 +232,22 @@ class TradeRepo(Repo):
         `contextlib.aclosing`.
         """
         return self._between.stream(self.db, symbol, start, end)
+
+    async def table(
+        self, symbol: str, start: datetime, end: datetime
+    ) -> "pyarrow.Table":
+        """Return the trades of a symbol in ``[start, end)`` as columns of Arrow; see `Query.table`.
+
+        Raises:
+            InexactValue: A number has more than 20 digits before the point, or 18 decimals.
+        """
+        return await self._between.table(self.db, symbol, start, end)
+
+    def batches(
+        self, symbol: str, start: datetime, end: datetime
+    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+        """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
+        return self._between.batches(self.db, symbol, start, end)
 
     async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
         """Return at most *limit* trades of a symbol that come after a cursor.
