@@ -174,7 +174,7 @@ class Query(Generic[R]):
     async def batches(
         self, db: Database, *args: object, timeout: float | None = None
     ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
-        """Iterate over the rows as record batches of some 30 000, in constant memory; as `table`.
+        """Iterate over the rows as record batches of some 60 000, in constant memory; as `table`.
 
         The connection is kept until the iteration ends; whoever may leave it early closes it with
         `contextlib.aclosing`. It is not repeated. Each batch has dictionaries of its own.

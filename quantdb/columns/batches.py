@@ -85,7 +85,7 @@ class Batches:
 
     def _read(self, data: bytes, options: csv.ConvertOptions) -> pa.Table:
         return csv.read_csv(
-            io.BytesIO(data),
+            pa.BufferReader(data),
             read_options=csv.ReadOptions(
                 # In one block, and so in one chunk.
                 column_names=self.schema.names,

@@ -26,8 +26,8 @@ from quantdb.statement import Statement
 
 __all__ = ["Deliver", "Wanted", "copied", "streamed", "tabled"]
 
-_AT_ONCE: Final = 4 << 20
-"""Bytes of lines that become one batch: some 30 000 trades."""
+_AT_ONCE: Final = 8 << 20
+"""Bytes of lines that become one batch: some 60 000 trades."""
 
 _READY: Final = 2
 """Batches that wait for whoever takes them."""

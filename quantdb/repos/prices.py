@@ -12,11 +12,13 @@ from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting, on_grid
 from quantdb.ingest import (
     NAMED,
-    Rows,
+    Models,
+    Source,
     and_others,
     bulk_timeout,
     changed,
-    copy_models,
+    copy_staged,
+    copy_straight,
     may_alter,
 )
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
@@ -101,12 +103,18 @@ class PriceRepo(Repo):
             InexactValue: A row is no `Price`, or the database changed a value (a column's scale, a
                 trigger); ``row`` is its number, ``field`` its field. Nothing is stored.
         """
-        rows = Rows(prices)
+        return await self._ingest(Models(Price, prices))
 
+    async def _ingest(self, source: Source) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "prices", "staged_prices")
-            given = await copy_models(connection, "staged_prices", Price, rows, rules)
+            if not rules and source.can_come_twice():
+                stored = await copy_straight(connection, "prices", source)
+                if stored is not None:
+                    await self._unstage.run(connection)
+                    return Ingest(inserted=stored, existing=0)
+            given = await copy_staged(connection, "staged_prices", source, rules)
             limit = bulk_timeout(connection, given)
             merged = await self._merge.one(connection, timeout=limit)
             if merged.inserted + merged.updated < given or rules:
@@ -123,7 +131,7 @@ class PriceRepo(Repo):
             )
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db, work, bulk_scope, repeat="always", bulk=True, may=source.are_there_still
         )
 
     async def _kept(self, connection: Connection, limit: float) -> None:

@@ -16,11 +16,13 @@ from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFou
 from quantdb.exact import on_grid
 from quantdb.ingest import (
     NAMED,
-    Rows,
+    Models,
+    Source,
     and_others,
     bulk_timeout,
     changed,
-    copy_models,
+    copy_staged,
+    copy_straight,
     may_alter,
 )
 from quantdb.models import Ingest, Page, Position, Price, Trade
@@ -160,12 +162,18 @@ class TradeRepo(Repo):
                 its field. Nothing is stored.
             Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
-        rows = Rows(trades)
+        return await self._ingest(Models(Trade, trades))
 
+    async def _ingest(self, source: Source) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "trades", "staged_trades")
-            given = await copy_models(connection, "staged_trades", Trade, rows, rules)
+            if not rules and source.can_come_twice():
+                stored = await copy_straight(connection, "trades", source)
+                if stored is not None:
+                    await self._unstage.run(connection)
+                    return Ingest(inserted=stored, existing=0)
+            given = await copy_staged(connection, "staged_trades", source, rules)
             limit = bulk_timeout(connection, given)
             inserted = await self._merged(connection, limit)
             if inserted < given or rules:
@@ -176,7 +184,7 @@ class TradeRepo(Repo):
             return Ingest(inserted=inserted, existing=given - inserted)
 
         return await call(
-            self.db, work, bulk_scope, repeat="always", bulk=True, may=rows.are_there_still
+            self.db, work, bulk_scope, repeat="always", bulk=True, may=source.are_there_still
         )
 
     async def _merged(self, connection: Connection, limit: float) -> int:
