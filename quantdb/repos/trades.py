@@ -164,6 +164,25 @@ class TradeRepo(Repo):
         """
         return await self._ingest(Models(Trade, trades))
 
+    async def insert_table(self, table: object) -> Ingest:
+        """Store columns: anything with the Arrow C stream interface; else as `insert_many`.
+
+        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its columns
+        are found by the names of the fields of `Trade`, in any order; an optional one that is missing
+        is left to its default. Decimals may be of any precision up to 38 digits, instants of any
+        zone, texts and ids of any type that holds them.
+
+        Raises:
+            InexactValue: A column is unknown, missing or of a type that would not go in exactly (a
+                float for money, a timestamp without a zone), or a value would not (nanoseconds),
+                or the model refuses a row; ``field`` and ``row`` say which. Nothing is stored.
+            Conflict: As for `insert_many`.
+        """
+        from quantdb.columns.given import Given  # noqa: PLC0415 - the extra arrow
+        from quantdb.columns.suspects import of_trade  # noqa: PLC0415
+
+        return await self._ingest(Given(Trade, table, of_trade))
+
     async def _ingest(self, source: Source) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
