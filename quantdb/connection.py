@@ -292,9 +292,7 @@ class PooledConnection(asyncpg.Connection):
         No time is set for it: whoever takes the lines knows how long they may not come.
         """
         # With a limit, the driver makes a task for every 10 kB: half of the time that it takes.
-        return await _plain_copy_out(
-            self, query, output=output, format="csv", timeout=NO_TIMEOUT
-        )
+        return await _plain_copy_out(self, query, output=output, format="csv", timeout=NO_TIMEOUT)
 
     async def described(self, query: str, timeout: float | None) -> Prepared:
         """Have the server look at a statement; the driver keeps what it prepared."""

@@ -162,9 +162,7 @@ class Trade:
     venue: str = attrs.field(validator=_filled, metadata=_FEW)
     venue_trade_id: str | None = attrs.field(default=None, validator=_filled_or_none)
     user_id: int | None = None
-    strategy: str | None = attrs.field(
-        default=None, validator=_filled_or_none, metadata=_FEW
-    )
+    strategy: str | None = attrs.field(default=None, validator=_filled_or_none, metadata=_FEW)
     fee: Decimal = Decimal(0)
     currency: str = attrs.field(default="USD", validator=_filled, metadata=_FEW)
     id: UUID = attrs.field(factory=uuid7)

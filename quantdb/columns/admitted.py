@@ -213,9 +213,7 @@ def intervals(array: Array) -> Array:
 
 
 def _spans(durations: Array) -> Sequence[timedelta]:
-    return [
-        timedelta(microseconds=count) for count in pc.cast(durations, pa.int64()).to_pylist()
-    ]
+    return [timedelta(microseconds=count) for count in pc.cast(durations, pa.int64()).to_pylist()]
 
 
 def python_value(scalar: "pa.Scalar[pa.DataType]") -> object:

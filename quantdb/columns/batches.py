@@ -113,7 +113,9 @@ class Batches:
         for name, kind in self._read_as.items():
             column = texts.column(name).combine_chunks()
 
-            def fails(start: int, end: int, kind: pa.DataType = kind, column: Array = column) -> bool:
+            def fails(
+                start: int, end: int, kind: pa.DataType = kind, column: Array = column
+            ) -> bool:
                 return not _is_readable(column.slice(start, end - start), kind)
 
             if fails(0, len(column)):
@@ -127,7 +129,11 @@ def _is_readable(column: Array, kind: pa.DataType) -> bool:
     if kind in {LABELS, pa.string()}:
         return True
     out = io.BytesIO()
-    csv.write_csv(pa.table({"it": column.fill_null("")}), out, csv.WriteOptions(include_header=False, quoting_style="none"))
+    csv.write_csv(
+        pa.table({"it": column.fill_null("")}),
+        out,
+        csv.WriteOptions(include_header=False, quoting_style="none"),
+    )
     try:
         csv.read_csv(
             io.BytesIO(out.getvalue()),

@@ -202,9 +202,7 @@ def _matched(
         if name in given[:place]:
             raise InexactValue(f"{name}: two columns have this name", name)
     missing = [
-        field.name
-        for field in fields
-        if field.name not in given and field.default is attrs.NOTHING
+        field.name for field in fields if field.name not in given and field.default is attrs.NOTHING
     ]
     if missing:
         raise InexactValue(f"{missing[0]}: no column for {', '.join(missing)}", missing[0])
@@ -218,6 +216,4 @@ def _factory_of(field: "attrs.Attribute[object]") -> Callable[[], object] | None
 
 def _numbered(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
     numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-    return pa.RecordBatch.from_arrays(
-        [numbers, *batch.columns], names=["n", *batch.schema.names]
-    )
+    return pa.RecordBatch.from_arrays([numbers, *batch.columns], names=["n", *batch.schema.names])

@@ -178,9 +178,7 @@ class _Sink:
             await self._deliver(await pending)
 
 
-async def streamed(
-    connection: Connection, wanted: Wanted
-) -> AsyncGenerator[pa.RecordBatch, None]:
+async def streamed(connection: Connection, wanted: Wanted) -> AsyncGenerator[pa.RecordBatch, None]:
     """Give what a statement returns, batch by batch; a few at most wait to be taken."""
     ready: asyncio.Queue[pa.RecordBatch | None] = asyncio.Queue(_READY)
 

@@ -25,7 +25,9 @@ def quoting(types: Sequence[ColumnType]) -> str:
     return f"SELECT {values}"  # noqa: S608 - names are quoted
 
 
-def spelled(text: str, tokens: Sequence[Token], types: Sequence[ColumnType], quoted: Sequence[object]) -> str:
+def spelled(
+    text: str, tokens: Sequence[Token], types: Sequence[ColumnType], quoted: Sequence[object]
+) -> str:
     """Return the statement in *text* with constants for its parameters."""
     pieces: list[str] = []
     at = 0

@@ -260,9 +260,7 @@ class TradeRepo(Repo):
         """
         return self._between.stream(self.db, symbol, start, end)
 
-    async def table(
-        self, symbol: str, start: datetime, end: datetime
-    ) -> "pyarrow.Table":
+    async def table(self, symbol: str, start: datetime, end: datetime) -> "pyarrow.Table":
         """Return the trades of a symbol in ``[start, end)`` as columns of Arrow; see `Query.table`.
 
         Raises:
