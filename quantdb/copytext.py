@@ -39,12 +39,25 @@ def _uuids(values: Sequence[UUID]) -> Iterable[str]:
     return map(_UUID, map(_NUMBER_OF, values))
 
 
+def _dates(values: Sequence[date]) -> Iterable[str]:
+    return map(date.isoformat, values)
+
+
+def _instants(values: Sequence[datetime]) -> Iterable[str]:
+    return map(datetime.isoformat, values)
+
+
+def _decimals(values: Sequence[Decimal]) -> Iterable[str]:
+    return map(Decimal.__str__, values)
+
+
+Writer = Callable[..., Iterable[str]]
 # How a column of values that the model has checked is written; any other by `str`, which holds
 # for a UUID that was read as well: the driver has a subclass of its own.
-_WRITERS: Final[Mapping[type, Callable[..., Iterable[str]]]] = {
-    date: lambda values: map(date.isoformat, values),
-    datetime: lambda values: map(datetime.isoformat, values),
-    Decimal: lambda values: map(Decimal.__str__, values),
+_WRITERS: Final[Mapping[type, Writer]] = {
+    date: _dates,
+    datetime: _instants,
+    Decimal: _decimals,
     str: _texts,
     timedelta: _intervals,
     UUID: _uuids,
@@ -55,7 +68,8 @@ def column(values: Sequence[object]) -> Iterable[str]:
     """Return the texts of one column."""
     kinds = set(map(type, values))
     if len(kinds) == 1:
-        return _WRITERS.get(kinds.pop(), _plainly)(values)
+        write: Writer = _WRITERS.get(kinds.pop(), _plainly)
+        return write(values)
     if type(None) in kinds:
         written = iter(column([value for value in values if value is not None]))
         return [NULL if value is None else next(written) for value in values]

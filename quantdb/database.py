@@ -10,7 +10,6 @@ from collections.abc import (
     AsyncIterable,
     AsyncIterator,
     Awaitable,
-    Callable,
     Iterable,
     Iterator,
     Sequence,
@@ -232,17 +231,6 @@ class Connection(Protocol):
         format: CopyFormat = "text",  # noqa: A002 - the driver's name
     ) -> str:
         """Send rows in a format of COPY and return the status (``"COPY 3"``)."""
-        ...
-
-    async def copy_from_query(
-        self,
-        query: str,
-        *,
-        output: Callable[[bytes], Awaitable[None]],
-        timeout: float | None = None,
-        format: Literal["csv"],  # noqa: A002 - the driver's name
-    ) -> str:
-        """Hand over what a query returns, in a format of COPY, and return the status."""
         ...
 
 

@@ -24,6 +24,7 @@ else:
 
 __all__ = [
     "CHECKED",
+    "REPEATS",
     "Coverage",
     "Gap",
     "Ingest",
@@ -31,7 +32,6 @@ __all__ = [
     "Page",
     "Position",
     "Price",
-    "REPEATS",
     "Side",
     "Trade",
     "User",

@@ -17,7 +17,7 @@ from quantdb.scopes import bulk_scope, call, doom, kept_as_sent, single_scope, s
 from quantdb.statement import Statement
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow as pa
 
     from quantdb.columns.reading import Wanted
 
@@ -142,9 +142,7 @@ class Query(Generic[R]):
             except Exception as error:
                 self._statement.fail(error)
 
-    async def table(
-        self, db: Database, *args: object, timeout: float | None = None
-    ) -> "pyarrow.Table":
+    async def table(self, db: Database, *args: object, timeout: float | None = None) -> "pa.Table":
         """Return every row, in the order of the statement, as columns of Arrow.
 
         By COPY, so it is a SELECT, a VALUES or a statement with RETURNING. The columns have the
@@ -173,7 +171,7 @@ class Query(Generic[R]):
 
     async def batches(
         self, db: Database, *args: object, timeout: float | None = None
-    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
         """Iterate over the rows as record batches of some 60 000, in constant memory; as `table`.
 
         The connection is kept until the iteration ends; whoever may leave it early closes it with
@@ -195,7 +193,7 @@ class Query(Generic[R]):
         return Wanted(self._statement, args, self.schema, timeout)
 
     @property
-    def schema(self) -> "pyarrow.Schema | None":
+    def schema(self) -> "pa.Schema | None":
         """The columns of `table`, if the rows are of a model; else they are the statement's."""
         from quantdb.columns.types import schema_of  # noqa: PLC0415 - the extra arrow
 

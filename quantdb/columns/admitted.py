@@ -1,23 +1,43 @@
 """Which columns may go into a field, and what of them is sent: exactly, or not at all."""
 
-import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, Protocol, TypeAlias
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from quantdb.columns.exactly import Unfit, first_failing, uuids_of
+from quantdb.columns.arrow import (
+    Array,
+    Field,
+    Scalar,
+    any_true,
+    array_of,
+    as_dictionary,
+    bounds_of,
+    cast,
+    dictionary_encoded,
+    digits_of,
+    function,
+    label_of,
+    nulls,
+    place_of,
+    storage_of,
+    zone_of,
+)
+from quantdb.columns.exactly import Unfit, first_failing, texts_of, uuids_of
 from quantdb.columns.types import LABELS
 from quantdb.errors import InexactValue
 
-__all__ = ["Admission", "Array", "admission", "intervals"]
+__all__ = ["Admission", "admission", "intervals", "python_value"]
 
-Array: TypeAlias = "pa.Array[pa.Scalar[pa.DataType]]"
 Admission: TypeAlias = Callable[[Array], Array]
+
+_has: Final = function("match_substring")
+_has_form: Final = function("match_substring_regex")
+_invert: Final = function("invert")
+_is_null: Final = function("is_null")
 
 _INSTANT: Final = pa.timestamp("us", "UTC")
 _SPAN: Final = pa.duration("us")
@@ -30,7 +50,7 @@ _MOST: Final = 38
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 
-def admission(name: str, given: pa.DataType, wanted: "pa.Field[pa.DataType]") -> Admission:
+def admission(name: str, given: pa.DataType, wanted: Field) -> Admission:
     """Return what makes a column that is given one that can be sent.
 
     Raises:
@@ -39,7 +59,7 @@ def admission(name: str, given: pa.DataType, wanted: "pa.Field[pa.DataType]") ->
     way = None if pa.types.is_null(given) else _way(given, wanted.type)
     if pa.types.is_null(given) and wanted.nullable:
         kind = _sent_as(wanted.type)
-        return lambda array: pa.nulls(len(array), kind)
+        return lambda array: nulls(len(array), kind)
     if way is None:
         raise InexactValue(f"{name}: {_demand(given, wanted.type)}; it is {given}", name)
     if wanted.nullable:
@@ -49,7 +69,7 @@ def admission(name: str, given: pa.DataType, wanted: "pa.Field[pa.DataType]") ->
 
 def _filled(array: Array) -> Array:
     if array.null_count:
-        raise Unfit(pc.index(pc.is_null(array), pa.scalar(True)).as_py(), "must not be null")
+        raise Unfit(place_of(_is_null(array), True), "must not be null")
     return array
 
 
@@ -79,8 +99,7 @@ def _way(given: pa.DataType, wanted: pa.DataType) -> Admission | None:
     if pa.types.is_decimal(wanted):
         return _decimal_way(given)
     if wanted == _INSTANT:
-        is_one = isinstance(given, pa.TimestampType) and given.tz is not None
-        return _instants if is_one else None
+        return _instants if pa.types.is_timestamp(given) and zone_of(given) else None
     if wanted == _SPAN:
         if given == pa.month_day_nano_interval():
             return _of_parts
@@ -98,8 +117,9 @@ def _is_span(given: pa.DataType) -> bool:
 
 
 def _is_text(given: pa.DataType) -> bool:
-    if isinstance(given, pa.DictionaryType):
-        return _is_text(given.value_type)
+    label = label_of(given)
+    if label is not None:
+        return _is_text(label)
     return (
         pa.types.is_string(given)
         or pa.types.is_large_string(given)
@@ -110,11 +130,12 @@ def _is_text(given: pa.DataType) -> bool:
 def _decimal_way(given: pa.DataType) -> Admission | None:
     if pa.types.is_integer(given):
         return lambda array: _cast(array, _WHOLE, "is out of range")
-    if not pa.types.is_decimal(given) or given.scale < 0:
+    digits = digits_of(given)
+    if digits is None or digits.scale < 0:
         return None
-    if isinstance(given, pa.Decimal128Type):
+    if pa.types.is_decimal128(given):
         return lambda array: array
-    narrow = pa.decimal128(min(given.precision, _MOST), min(given.scale, _MOST))
+    narrow = pa.decimal128(min(digits.precision, _MOST), min(digits.scale, _MOST))
     return lambda array: _cast(array, narrow, f"has more than {_MOST} digits")
 
 
@@ -126,12 +147,12 @@ def _cast(array: Array, kind: pa.DataType, otherwise: str) -> Array:
     if array.type == kind:
         return array
     try:
-        return pc.cast(array, kind)
+        return cast(array, kind)
     except pa.ArrowInvalid:
 
         def fails(start: int, end: int) -> bool:
             try:
-                pc.cast(array.slice(start, end - start), kind)
+                cast(array.slice(start, end - start), kind)
             except pa.ArrowInvalid:
                 return True
             return False
@@ -142,20 +163,22 @@ def _cast(array: Array, kind: pa.DataType, otherwise: str) -> Array:
 
 def _instants(array: Array) -> Array:
     instants = _cast(array, _INSTANT, _TOO_FINE)
-    bounds = pc.min_max(pc.cast(instants, pa.int64())).as_py()
-    if bounds["min"] is not None and (bounds["min"] < _FIRST or bounds["max"] > _LAST):
-        for place, value in enumerate(pc.cast(instants, pa.int64()).to_pylist()):
-            if value is not None and not _FIRST <= value <= _LAST:
+    counts = cast(instants, pa.int64())
+    bounds = bounds_of(counts)
+    if bounds is not None and (bounds[0] < _FIRST or bounds[1] > _LAST):
+        for place, count in enumerate(counts.to_pylist()):
+            if isinstance(count, int) and not _FIRST <= count <= _LAST:
                 raise Unfit(place, "must lie within the years 1 to 9999")
     return instants
 
 
 def _texts(array: Array) -> Array:
-    few = array.dictionary if isinstance(array, pa.DictionaryArray) else array
-    texts = pc.cast(array, pa.string())
-    if pc.any(pc.match_substring(few, "\0")).as_py():
-        place = pc.index(pc.match_substring(texts, "\0"), pa.scalar(True)).as_py()
-        if place >= 0:
+    labels = as_dictionary(array)
+    few = array if labels is None else cast(labels.dictionary, pa.string())
+    texts = cast(array, pa.string())
+    if any_true(_has(few, "\0")):
+        place = place_of(_has(texts, "\0"), True)
+        if place >= 0:  # not only in the dictionary
             raise Unfit(place, "must not contain NUL")
     return texts
 
@@ -165,7 +188,7 @@ _UUID: Final = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 def _key_way(given: pa.DataType) -> Admission | None:
     if given == pa.uuid():
-        return lambda array: array.storage if isinstance(array, pa.ExtensionArray) else array
+        return storage_of
     if given == _KEY:
         return lambda array: array
     if pa.types.is_binary(given) or pa.types.is_large_binary(given):
@@ -174,20 +197,19 @@ def _key_way(given: pa.DataType) -> Admission | None:
 
 
 def _keys_of_text(array: Array) -> Array:
-    texts = pc.cast(array, pa.string())
-    right = pc.fill_null(pc.match_substring_regex(texts, _UUID), fill_value=True)
-    if not pc.all(right).as_py():
-        place = pc.index(right, pa.scalar(False)).as_py()
+    texts = cast(array, pa.string())
+    wrong = _invert(_has_form(texts, _UUID))
+    if any_true(wrong):
+        place = place_of(wrong, True)
         raise Unfit(place, f"{texts[place]} is no UUID")
     # Made anew, because the buffers of a slice hold the rest as well.
-    keys = uuids_of(pa.array(texts.to_pylist(), pa.string()))
-    return keys.storage
+    return storage_of(uuids_of(array_of(texts_of(texts), pa.string())))
 
 
 def _of_parts(array: Array) -> Array:
     spans: list[int | None] = []
     for place, parts in enumerate(array.to_pylist()):
-        if parts is None:
+        if not isinstance(parts, pa.MonthDayNano):
             spans.append(None)
             continue
         months, days, nanoseconds = parts
@@ -196,7 +218,7 @@ def _of_parts(array: Array) -> Array:
         if nanoseconds % 1_000:
             raise Unfit(place, _TOO_FINE)
         spans.append(days * 86_400_000_000 + nanoseconds // 1_000)
-    return pa.array(spans, pa.int64()).cast(_SPAN)
+    return cast(array_of(spans, pa.int64()), _SPAN)
 
 
 _PARTS: Final = struct.Struct("!qii").pack
@@ -204,19 +226,17 @@ _PARTS: Final = struct.Struct("!qii").pack
 
 def intervals(array: Array) -> Array:
     """Return durations in the binary form of intervals: days apart from the rest, no months."""
-    few = pc.dictionary_encode(array)
+    few = dictionary_encoded(array)
     made = [
         _PARTS(span.seconds * 1_000_000 + span.microseconds, span.days, 0)
-        for span in _spans(few.dictionary)
+        for count in cast(few.dictionary, pa.int64()).to_pylist()
+        if isinstance(count, int)
+        for span in [timedelta(microseconds=count)]
     ]
-    return pa.array(made, _KEY).take(few.indices)
+    return array_of(made, _KEY).take(few.indices)
 
 
-def _spans(durations: Array) -> Sequence[timedelta]:
-    return [timedelta(microseconds=count) for count in pc.cast(durations, pa.int64()).to_pylist()]
-
-
-def python_value(scalar: "pa.Scalar[pa.DataType]") -> object:
+def python_value(scalar: Scalar) -> object:
     """Return the value that a model has for one that is sent."""
-    value: object = scalar.as_py()
+    value = scalar.as_py()
     return UUID(bytes=value) if isinstance(value, bytes) else value

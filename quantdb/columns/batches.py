@@ -1,13 +1,22 @@
 """What COPY writes in its CSV format, as record batches of a schema."""
 
-import io
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
+from quantdb.columns.arrow import (
+    Array,
+    Chunked,
+    batch_of,
+    columns_of,
+    fields_of,
+    function,
+    place_of,
+    read_csv,
+)
 from quantdb.columns.exactly import (
     Unfit,
     bytes_of,
@@ -15,14 +24,16 @@ from quantdb.columns.exactly import (
     durations_of,
     first_failing,
     refuse,
+    texts_of,
     uuids_of,
 )
 from quantdb.columns.types import LABELS
+from quantdb.errors import InexactValue
 from quantdb.exact import brief
 
 __all__ = ["Batches"]
 
-Array: TypeAlias = "pa.Array[pa.Scalar[pa.DataType]]"
+_is_null: Final = function("is_null")
 
 
 def _same(array: Array) -> Array:
@@ -32,7 +43,7 @@ def _same(array: Array) -> Array:
 def _way(kind: pa.DataType) -> tuple[pa.DataType, Callable[..., Array]]:
     """Return as what Arrow is to read a column, and what makes *kind* of that."""
     if pa.types.is_decimal(kind):
-        return pa.string(), lambda text: decimals_of(text, kind)
+        return pa.string(), partial(decimals_of, kind=kind)
     if kind == pa.uuid():
         return pa.string(), uuids_of
     if kind == pa.binary():
@@ -53,8 +64,9 @@ class Batches:
     def __init__(self, schema: pa.Schema) -> None:
         self.schema: Final = schema
         self.rows = 0
-        ways = [_way(field.type) for field in schema]
-        self._read_as = {field.name: way[0] for field, way in zip(schema, ways, strict=True)}
+        self._fields = fields_of(schema)
+        ways = [_way(field.type) for field in self._fields]
+        self._read_as = {field.name: way[0] for field, way in zip(self._fields, ways, strict=True)}
         self._make = [way[1] for way in ways]
         self._options = self._converting(self._read_as)
 
@@ -78,13 +90,14 @@ class Batches:
         try:
             table = self._read(data, self._options)
         except pa.ArrowInvalid as error:
-            self._explain(data, error)
-        columns = [self._made(place, table.column(place)) for place in range(table.num_columns)]
+            self._explain(data)
+            raise InexactValue(f"from row {self.rows + 1} on: {error}") from error
+        columns = [self._made(place, each) for place, each in enumerate(columns_of(table))]
         self.rows += table.num_rows
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+        return batch_of(columns, schema=self.schema)
 
     def _read(self, data: bytes, options: csv.ConvertOptions) -> pa.Table:
-        return csv.read_csv(
+        return read_csv(
             pa.BufferReader(data),
             read_options=csv.ReadOptions(
                 # In one block, and so in one chunk.
@@ -96,47 +109,35 @@ class Batches:
             convert_options=options,
         )
 
-    def _made(self, place: int, column: "pa.ChunkedArray[pa.Scalar[pa.DataType]]") -> Array:
-        field = self.schema.field(place)
+    def _made(self, place: int, column: Chunked) -> Array:
+        field = self._fields[place]
         array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        if column.null_count and not field.nullable:
-            at = pc.index(pc.is_null(array), pa.scalar(True)).as_py()
+        if array.null_count and not field.nullable:
+            at = place_of(_is_null(array), True)
             refuse(field.name, self.rows + at + 1, "is NULL, and the field is not optional")
         try:
             return self._make[place](array)
         except Unfit as unfit:
             refuse(field.name, self.rows + unfit.place + 1, unfit.reason)
 
-    def _explain(self, data: bytes, error: pa.ArrowInvalid) -> None:
+    def _explain(self, data: bytes) -> None:
         """Raise the error of the first value, in the first column, that Arrow cannot read."""
         texts = self._read(data, self._converting(dict.fromkeys(self._read_as, pa.string())))
-        for name, kind in self._read_as.items():
-            column = texts.column(name).combine_chunks()
-
-            def fails(
-                start: int, end: int, kind: pa.DataType = kind, column: Array = column
-            ) -> bool:
-                return not _is_readable(column.slice(start, end - start), kind)
-
-            if fails(0, len(column)):
+        for (name, kind), chunks in zip(self._read_as.items(), columns_of(texts), strict=True):
+            column = texts_of(chunks.combine_chunks())
+            fails = partial(_is_unreadable, kind, column)
+            if kind not in {LABELS, pa.string()} and fails(0, len(column)):
                 place = first_failing(len(column), fails)
-                text = brief(str(column[place].as_py()))
-                refuse(name, self.rows + place + 1, f"is {text}, which {kind} cannot hold")
-        raise error
+                said = f"is {brief(str(column[place]))}, which {kind} cannot hold"
+                refuse(name, self.rows + place + 1, said)
 
 
-def _is_readable(column: Array, kind: pa.DataType) -> bool:
-    if kind in {LABELS, pa.string()}:
-        return True
-    out = io.BytesIO()
-    csv.write_csv(
-        pa.table({"it": column.fill_null("")}),
-        out,
-        csv.WriteOptions(include_header=False, quoting_style="none"),
-    )
+def _is_unreadable(kind: pa.DataType, texts: Sequence[str | None], start: int, end: int) -> bool:
+    """Tell whether some of the texts, none of which is quoted, cannot be read as *kind*."""
+    lines = "\n".join([text or "" for text in texts[start:end]]) + "\n"
     try:
-        csv.read_csv(
-            io.BytesIO(out.getvalue()),
+        read_csv(
+            pa.BufferReader(lines.encode()),
             read_options=csv.ReadOptions(column_names=["it"]),
             parse_options=csv.ParseOptions(ignore_empty_lines=False),
             convert_options=csv.ConvertOptions(
@@ -144,5 +145,5 @@ def _is_readable(column: Array, kind: pa.DataType) -> bool:
             ),
         )
     except pa.ArrowInvalid:
-        return False
-    return True
+        return True
+    return False

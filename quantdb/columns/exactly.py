@@ -9,12 +9,23 @@ has to add decimals it multiplies, and what does not fit 128 bits wraps around s
 import binascii
 import re
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from contextlib import suppress
 from typing import Final, NoReturn, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from quantdb.columns.arrow import (
+    Array,
+    Dictionary,
+    array_of,
+    bounds_of,
+    cast,
+    digits_of,
+    fixed_from_buffers,
+    function,
+    place_of,
+    uuids_from,
+)
 from quantdb.errors import InexactValue
 from quantdb.exact import brief
 
@@ -25,11 +36,12 @@ __all__ = [
     "durations_of",
     "first_failing",
     "refuse",
+    "texts_of",
     "uuids_of",
 ]
 
 
-class Unfit(Exception):  # noqa: N818 - it is caught, and says where
+class Unfit(Exception):
     """A value that its column cannot hold; *place* is its index in the batch."""
 
     def __init__(self, place: int, reason: str) -> None:
@@ -38,35 +50,39 @@ class Unfit(Exception):  # noqa: N818 - it is caught, and says where
         self.reason = reason
 
 
-Text: TypeAlias = pa.StringArray
-Array: TypeAlias = "pa.Array[pa.Scalar[pa.DataType]]"
+_length: Final = function("binary_length")
+_fill_null: Final = function("fill_null")
+
+Texts: TypeAlias = Sequence[str | None]
 
 
-def decimals_of(text: Text, kind: pa.DataType) -> Array:
+def decimals_of(text: Array, kind: pa.DataType) -> Array:
     """Return numbers as the decimal type *kind*.
 
     Raises:
         Unfit: One has more digits than *kind*, or is none (NaN, Infinity).
     """
-    whole, scale = _digits(kind)
-    longest = pc.max(pc.binary_length(text)).as_py()
-    if longest is None or longest <= whole:
-        try:
-            return pc.cast(text, kind)
-        except pa.ArrowInvalid:
-            pass  # which one, is found below
-    return pc.cast(pa.array(_fitting(text.to_pylist(), whole, scale), pa.string()), kind)
+    digits = digits_of(kind)
+    assert digits is not None  # noqa: S101 - as of `types`
+    whole = digits.precision - digits.scale
+    lengths = bounds_of(_length(text))
+    if lengths is None or lengths[1] <= whole:
+        # Which one cannot be read, is found below.
+        with suppress(pa.ArrowInvalid):
+            return cast(text, kind)
+    fitting = _fitting(texts_of(text), whole, digits.scale)
+    return cast(array_of(fitting, pa.string()), kind)
 
 
-def _digits(kind: pa.DataType) -> tuple[int, int]:
-    assert isinstance(kind, pa.Decimal128Type | pa.Decimal256Type)  # noqa: S101 - as of `types`
-    return kind.precision - kind.scale, kind.scale
+def texts_of(array: Array) -> list[str | None]:
+    """Return a column of texts."""
+    return [each if isinstance(each, str) else None for each in array.to_pylist()]
 
 
 _NUMBER: Final = re.compile(r"-?0*(?P<whole>[0-9]*)(?:\.(?P<decimals>[0-9]*?)0*)?")
 
 
-def _fitting(texts: Sequence[str | None], whole: int, scale: int) -> list[str | None]:
+def _fitting(texts: Texts, whole: int, scale: int) -> list[str | None]:
     """Return numbers without the zeros at their end, which Arrow would count as digits."""
     fitting: list[str | None] = []
     for place, text in enumerate(texts):
@@ -89,26 +105,23 @@ _WIDTH: Final = 16
 _ZERO: Final = "00000000-0000-0000-0000-000000000000"
 
 
-def uuids_of(text: Text) -> Array:
+def uuids_of(text: Array) -> Array:
     """Return UUIDs, which the server writes in one form only."""
     validity = text.buffers()[0] if text.null_count else None
     if text.null_count:
-        text = pc.fill_null(text, _ZERO)
+        text = _fill_null(text, _ZERO)
     data = text.buffers()[2]
     written = b"" if data is None else data.to_pybytes()
     raw = binascii.unhexlify(written.replace(b"-", b""))
     assert len(raw) == _WIDTH * len(text)  # noqa: S101 - as the server writes them
-    width = pa.binary(_WIDTH)
-    stored = pa.FixedSizeBinaryArray.from_buffers(width, len(text), [validity, pa.py_buffer(raw)])
-    return pa.ExtensionArray.from_storage(pa.uuid(), stored)
+    memory = [validity, pa.py_buffer(raw)]
+    return uuids_from(fixed_from_buffers(pa.binary(_WIDTH), len(text), memory))
 
 
-def bytes_of(text: Text) -> Array:
+def bytes_of(text: Array) -> Array:
     r"""Return bytes of the form ``\x0afe``."""
-    return pa.array(
-        [None if each is None else bytes.fromhex(each[2:]) for each in text.to_pylist()],
-        pa.binary(),
-    )
+    read = [None if each is None else bytes.fromhex(each[2:]) for each in texts_of(text)]
+    return array_of(read, pa.binary())
 
 
 _SPAN: Final = re.compile(
@@ -116,24 +129,22 @@ _SPAN: Final = re.compile(
     r"(?:(?P<days>[-+]?\d+) days? ?)?"
     r"(?:(?P<sign>[-+]?)(?P<h>\d+):(?P<m>\d+):(?P<s>\d+)(?:\.(?P<fraction>\d+))?)?"
 )
-_MICROSECOND: Final = timedelta(microseconds=1)
 _LARGEST: Final = 2**63
 
 
-def durations_of(labels: pa.DictionaryArray) -> Array:
+def durations_of(labels: Dictionary) -> Array:
     """Return intervals, each distinct one read once.
 
     Raises:
         Unfit: One has months, which are of no fixed length, or is too long for 64 bits.
     """
     spans: list[int] = []
-    for code, text in enumerate(labels.dictionary.to_pylist()):
-        span = _microseconds(text)
+    for code, text in enumerate(texts_of(labels.dictionary)):
+        span = _microseconds(text or "")
         if isinstance(span, str):
-            place = pc.index(labels.indices, code).as_py()
-            raise Unfit(place, span)
+            raise Unfit(place_of(labels.indices, code), span)
         spans.append(span)
-    return pa.array(spans, pa.int64()).cast(pa.duration("us")).take(labels.indices)
+    return cast(array_of(spans, pa.int64()), pa.duration("us")).take(labels.indices)
 
 
 def _microseconds(text: str) -> int | str:

@@ -14,7 +14,19 @@ import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
 from quantdb.catalog import of_row
-from quantdb.columns.admitted import Array, admission, intervals, python_value
+from quantdb.columns.admitted import admission, intervals, python_value
+from quantdb.columns.arrow import (
+    Array,
+    any_true,
+    array_of,
+    arrays_of,
+    batch_of,
+    batches_of,
+    chunked,
+    column_of,
+    fields_of,
+    one_batch,
+)
 from quantdb.columns.exactly import Unfit, refuse
 from quantdb.columns.suspects import Suspects
 from quantdb.columns.types import schema_of
@@ -61,20 +73,17 @@ class Given(Generic[M]):
         self._stream: pa.RecordBatchReader | None = _opened(data)
         self._fields = [field for field in attrs.fields(model) if field.init]
         self.names: Sequence[str] = [field.name for field in self._fields]
-        given = self._stream.schema
-        self._places = _matched(given.names, self._fields)
-        wanted = schema_of(model)
+        given = fields_of(self._stream.schema)
+        self._places = _matched([field.name for field in given], self._fields)
+        self._wanted = {field.name: field for field in fields_of(schema_of(model))}
         self._admitted = {
             field.name: admission(
                 field.name,
-                given.field(self._places[field.name]).type
-                if field.name in self._places
-                else field.type,
+                given[self._places[field.name]].type if field.name in self._places else field.type,
                 field,
             )
-            for field in wanted
+            for field in self._wanted.values()
         }
-        self._wanted = wanted
         # What the model makes itself, such as an id, is made once: a row that is sent again is the
         # same row.
         self._made: dict[str, list[Array]] = {}
@@ -109,9 +118,8 @@ class Given(Generic[M]):
     def _batches(self, rules: Mapping[str, Rule]) -> Iterator[pa.RecordBatch]:
         stream, self._stream = self._stream or _opened(self._data), None
         with stream:
-            for whole in stream:
-                for start in range(0, whole.num_rows, _AT_ONCE):
-                    yield self._batch(whole.slice(start, _AT_ONCE), rules)
+            for some in batches_of(stream, _AT_ONCE):
+                yield self._batch(some, rules)
 
     def _batch(self, some: pa.RecordBatch, rules: Mapping[str, Rule]) -> pa.RecordBatch:
         columns: dict[str, Array] = {}
@@ -122,13 +130,13 @@ class Given(Generic[M]):
                 columns[name] = self._default(field, some.num_rows)
                 continue
             try:
-                columns[name] = self._admitted[name](some.column(place))
+                columns[name] = self._admitted[name](column_of(some, place))
             except Unfit as unfit:
                 refuse(name, self.count + unfit.place + 1, unfit.reason)
         self._look(columns)
         if rules:
             self._obey(columns, rules)
-        return pa.RecordBatch.from_arrays(
+        return batch_of(
             [
                 intervals(column) if pa.types.is_duration(column.type) else column
                 for column in columns.values()
@@ -138,23 +146,23 @@ class Given(Generic[M]):
 
     def _default(self, field: "attrs.Attribute[object]", count: int) -> Array:
         """Return the values of a field that has no column, for the next *count* rows."""
-        kind = self._wanted.field(field.name).type
+        kind = self._wanted[field.name].type
         factory = _factory_of(field)
         if factory is None:
-            return self._admitted[field.name](pa.array([field.default] * count, kind))
+            return self._admitted[field.name](array_of([field.default] * count, kind))
         made = self._made.setdefault(field.name, [])
         missing = self.count + count - sum(map(len, made))
         if missing > 0:
             values = [factory() for _ in range(missing)]
-            made.append(self._admitted[field.name](pa.array(values, kind)))
+            made.append(self._admitted[field.name](array_of(values, kind)))
         if len(made[-1]) == count == missing:
             return made[-1]
-        return pa.chunked_array(made).slice(self.count, count).combine_chunks()
+        return chunked(made).slice(self.count, count).combine_chunks()
 
     def _look(self, columns: Mapping[str, Array]) -> None:
         """Raise the model's own error for the first row that it refuses."""
         suspects = self._suspects(columns)
-        if not suspects.true_count:
+        if not any_true(suspects):
             return
         for place, suspect in enumerate(suspects.to_pylist()):
             if suspect is not False:
@@ -182,7 +190,7 @@ def _opened(data: object) -> pa.RecordBatchReader:
     if isinstance(data, _Streamable):
         return pa.RecordBatchReader.from_stream(data)
     if hasattr(data, "__arrow_c_array__"):  # one batch
-        batch = pa.record_batch(data)
+        batch = one_batch(data)
         return pa.RecordBatchReader.from_batches(batch.schema, [batch])
     raise InexactValue(
         "must have the Arrow C stream interface, as the tables of pyarrow, polars, pandas and "
@@ -215,5 +223,5 @@ def _factory_of(field: "attrs.Attribute[object]") -> Callable[[], object] | None
 
 
 def _numbered(batch: pa.RecordBatch, first: int) -> pa.RecordBatch:
-    numbers = pa.array(range(first, first + batch.num_rows), pa.int64())
-    return pa.RecordBatch.from_arrays([numbers, *batch.columns], names=["n", *batch.schema.names])
+    numbers = array_of(range(first, first + batch.num_rows), pa.int64())
+    return batch_of([numbers, *arrays_of(batch)], names=["n", *batch.schema.names])

@@ -149,7 +149,7 @@ class _Sink:
                     await ours.copied_out(query, take)
                 else:
                     # As a connection of ours does.
-                    plainly: Callable[..., Awaitable[str]] = connection.copy_from_query
+                    plainly: Callable[..., Awaitable[str]] = getattr(connection, "copy_from_query")  # noqa: B009
                     await plainly(query, output=take, format="csv", timeout=NO_TIMEOUT)
                 clock.reschedule(None)
                 if self._lines:

@@ -22,7 +22,7 @@ def quoting(types: Sequence[ColumnType]) -> str:
     values = ", ".join(
         f"quote_nullable(${number}::{_named(kind)}::text)" for number, kind in enumerate(types, 1)
     )
-    return f"SELECT {values}"  # noqa: S608 - names are quoted
+    return f"SELECT {values}"
 
 
 def spelled(

@@ -4,24 +4,34 @@ from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from quantdb.columns.admitted import Array
+from quantdb.columns.arrow import Array, array_of, function
 
 __all__ = ["Suspects", "of_price", "of_trade"]
 
 Columns: TypeAlias = Mapping[str, Array]
-Suspects: TypeAlias = Callable[[Columns], pa.BooleanArray]
+Suspects: TypeAlias = Callable[[Columns], Array]
 
-_SIDES: Final = pa.array(["buy", "sell"])
+_equal: Final = function("equal")
+_fill_null: Final = function("fill_null")
+_greater: Final = function("greater")
+_invert: Final = function("invert")
+_is_in: Final = function("is_in")
+_less: Final = function("less")
+_less_equal: Final = function("less_equal")
+_or: Final = function("or_")
+_subtract: Final = function("subtract")
+_utf8_is_space: Final = function("utf8_is_space")
+
+_SIDES: Final = array_of(["buy", "sell"], pa.string())
 _NO_SPAN: Final = pa.scalar(0, pa.duration("us"))
 _END_OF_TIME: Final = pa.scalar(253_402_300_799_999_999, pa.timestamp("us", "UTC"))
 
 
-def of_trade(columns: Columns) -> pa.BooleanArray:
+def of_trade(columns: Columns) -> Array:
     """Tell which rows `quantdb.Trade` may refuse."""
     return _any(
-        pc.invert(pc.is_in(columns["side"], _SIDES)),
+        _invert(_is_in(columns["side"], _SIDES)),
         _is_not_above_zero(columns["quantity"]),
         *(
             _is_blank(columns[name])
@@ -30,33 +40,33 @@ def of_trade(columns: Columns) -> pa.BooleanArray:
     )
 
 
-def of_price(columns: Columns) -> pa.BooleanArray:
+def of_price(columns: Columns) -> Array:
     """Tell which rows `quantdb.Price` may refuse."""
     low, high = columns["low"], columns["high"]
     return _any(
         _is_blank(columns["symbol"]),
         *(_is_outside(columns[name], low, high) for name in ("open", "close")),
-        pc.less(columns["volume"], pa.scalar(0, pa.int64())),
-        pc.less_equal(columns["interval"], _NO_SPAN),
-        pc.greater(columns["interval"], pc.subtract(_END_OF_TIME, columns["start"])),
+        _less(columns["volume"], pa.scalar(0, pa.int64())),
+        _less_equal(columns["interval"], _NO_SPAN),
+        _greater(columns["interval"], _subtract(_END_OF_TIME, columns["start"])),
     )
 
 
-def _any(*found: Array) -> pa.BooleanArray:
+def _any(*found: Array) -> Array:
     together = found[0]
     for each in found[1:]:
-        together = pc.or_(together, pc.fill_null(each, fill_value=False))
+        together = _or(together, _fill_null(each, False))
     return together
 
 
 def _is_blank(texts: Array) -> Array:
     # A text is blank if it is nothing but spaces, and then begins with one.
-    return pc.or_(pc.equal(texts, pa.scalar("")), pc.utf8_is_space(texts))
+    return _or(_equal(texts, pa.scalar("")), _utf8_is_space(texts))
 
 
 def _is_not_above_zero(numbers: Array) -> Array:
-    return pc.less_equal(numbers, pa.scalar(0, pa.int64()))
+    return _less_equal(numbers, pa.scalar(0, pa.int64()))
 
 
 def _is_outside(numbers: Array, low: Array, high: Array) -> Array:
-    return pc.or_(pc.less(numbers, low), pc.greater(numbers, high))
+    return _or(_less(numbers, low), _greater(numbers, high))

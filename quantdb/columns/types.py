@@ -21,6 +21,7 @@ from uuid import UUID
 import attrs
 import pyarrow as pa
 
+from quantdb.columns.arrow import Field, field_of, fields_of, label_of, schema_of_fields
 from quantdb.database import Attribute
 from quantdb.errors import ShapeMismatch
 from quantdb.models import REPEATS
@@ -72,13 +73,13 @@ _NARROWER: Final[Mapping[str, pa.DataType]] = {
 def schema_of(model: type) -> pa.Schema:
     """Return the columns of a model, in the order of its fields."""
     hints = get_type_hints(model)
-    fields: list[pa.Field[pa.DataType]] = []
+    fields: list[Field] = []
     for field in attrs.fields(model):
         if field.init:
             kind, optional = _required(hints.get(field.name, field.type))
             name = field.alias or field.name
-            fields.append(pa.field(name, _type_of(field, kind, name), nullable=optional))
-    return pa.schema(fields)
+            fields.append(field_of(name, _type_of(field, kind, name), nullable=optional))
+    return schema_of_fields(fields)
 
 
 def _required(hint: object) -> tuple[object, bool]:
@@ -115,23 +116,22 @@ def schema_of_result(
         ShapeMismatch: They are not the fields of the model, or a type is none of a column.
     """
     names = [column.name for column in columns]
+    wanted = fields_of(model) if model is not None else []
     if model is not None and names != model.names:
         raise ShapeMismatch(
             f"{where}: the columns are {', '.join(names)}; the fields are {', '.join(model.names)}"
         )
     if len(set(names)) < len(names):
         raise ShapeMismatch(f"{where}: two columns have one name: {', '.join(names)}")
-    return pa.schema(
+    return schema_of_fields(
         [
-            _column(column, model.field(place) if model is not None else None, where)
+            _column(column, wanted[place] if wanted else None, where)
             for place, column in enumerate(columns)
         ]
     )
 
 
-def _column(
-    column: Attribute, wanted: "pa.Field[pa.DataType] | None", where: str
-) -> "pa.Field[pa.DataType]":
+def _column(column: Attribute, wanted: Field | None, where: str) -> Field:
     name = column.type.name
     if column.type.kind != "scalar":
         raise ShapeMismatch(f"{where}: {column.name} is {name}, which is no column of Arrow")
@@ -140,7 +140,7 @@ def _column(
         raise ShapeMismatch(f"{where}: {column.name} is {name}; the field wants {wanted.type}")
     given = _NARROWER.get(name, given)
     if wanted is None:
-        return pa.field(column.name, given)
+        return field_of(column.name, given)
     return wanted.with_type(given) if name in _NARROWER else wanted
 
 
@@ -149,7 +149,7 @@ def _fits(given: pa.DataType, wanted: pa.DataType) -> bool:
     if pa.types.is_decimal(wanted):
         return pa.types.is_decimal(given) or pa.types.is_integer(given)
     if pa.types.is_dictionary(wanted):
-        return given == pa.string() == wanted.value_type
+        return given == pa.string() == label_of(wanted)
     if pa.types.is_timestamp(wanted):
         return pa.types.is_timestamp(given) and wanted.unit == "us"
     return given == wanted

@@ -30,7 +30,7 @@ from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow as pa
 
 __all__ = ["PriceRepo"]
 
@@ -108,10 +108,10 @@ class PriceRepo(Repo):
     async def upsert_table(self, table: object) -> Ingest:
         """Store columns: anything with the Arrow C stream interface; else as `upsert_many`.
 
-        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its columns
-        are found by the names of the fields of `Price`, in any order; an optional one that is missing
-        is left to its default. Decimals may be of any precision up to 38 digits, instants of any
-        zone, texts and ids of any type that holds them.
+        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its
+        columns are found by the names of the model's fields, in any order; an optional one that
+        is missing is left to its default. Decimals may be of any precision up to 38 digits,
+        instants of any zone, texts and ids of any type that holds them.
 
         Raises:
             InexactValue: A column is unknown, missing or of a type that would not go in exactly (a
@@ -190,7 +190,7 @@ class PriceRepo(Repo):
 
     async def table(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
-    ) -> "pyarrow.Table":
+    ) -> "pa.Table":
         """Return the bars that start in ``[start, end)`` as columns of Arrow; see `Query.table`.
 
         Raises:
@@ -200,7 +200,7 @@ class PriceRepo(Repo):
 
     def batches(
         self, symbol: str, interval: timedelta, start: datetime, end: datetime
-    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
         """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
         return self._between.batches(self.db, symbol, interval, start, end)
 

@@ -35,7 +35,7 @@ from quantdb.scopes import bulk_scope, call, refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow as pa
 
 __all__ = ["TradeRepo"]
 
@@ -167,10 +167,10 @@ class TradeRepo(Repo):
     async def insert_table(self, table: object) -> Ingest:
         """Store columns: anything with the Arrow C stream interface; else as `insert_many`.
 
-        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its columns
-        are found by the names of the fields of `Trade`, in any order; an optional one that is missing
-        is left to its default. Decimals may be of any precision up to 38 digits, instants of any
-        zone, texts and ids of any type that holds them.
+        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its
+        columns are found by the names of the model's fields, in any order; an optional one that
+        is missing is left to its default. Decimals may be of any precision up to 38 digits,
+        instants of any zone, texts and ids of any type that holds them.
 
         Raises:
             InexactValue: A column is unknown, missing or of a type that would not go in exactly (a
@@ -260,7 +260,7 @@ class TradeRepo(Repo):
         """
         return self._between.stream(self.db, symbol, start, end)
 
-    async def table(self, symbol: str, start: datetime, end: datetime) -> "pyarrow.Table":
+    async def table(self, symbol: str, start: datetime, end: datetime) -> "pa.Table":
         """Return the trades of a symbol in ``[start, end)`` as columns of Arrow; see `Query.table`.
 
         Raises:
@@ -270,7 +270,7 @@ class TradeRepo(Repo):
 
     def batches(
         self, symbol: str, start: datetime, end: datetime
-    ) -> "AsyncGenerator[pyarrow.RecordBatch, None]":
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
         """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
         return self._between.batches(self.db, symbol, start, end)
 
