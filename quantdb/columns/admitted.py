@@ -174,8 +174,8 @@ def _instants(array: Array) -> Array:
 
 def _texts(array: Array) -> Array:
     labels = as_dictionary(array)
-    few = array if labels is None else cast(labels.dictionary, pa.string())
     texts = cast(array, pa.string())
+    few = texts if labels is None else cast(labels.dictionary, pa.string())
     if any_true(_has(few, "\0")):
         place = place_of(_has(texts, "\0"), True)
         if place >= 0:  # not only in the dictionary
@@ -191,6 +191,8 @@ def _key_way(given: pa.DataType) -> Admission | None:
         return storage_of
     if given == _KEY:
         return lambda array: array
+    if pa.types.is_binary_view(given):
+        return lambda array: _cast(cast(array, pa.binary()), _KEY, "is not of 16 bytes")
     if pa.types.is_binary(given) or pa.types.is_large_binary(given):
         return lambda array: _cast(array, _KEY, "is not of 16 bytes")
     return _keys_of_text if _is_text(given) else None

@@ -5,29 +5,24 @@ are handed over many at a time, and Arrow reads them beside the event loop.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 import attrs
 import pyarrow as pa
-from asyncpg.protocol import NO_TIMEOUT
 
 from quantdb import sqlfile
 from quantdb.columns.batches import Batches
+from quantdb.columns.copying import Copying, Deliver
 from quantdb.columns.spelled import SETTINGS, quoting, spelled
 from quantdb.columns.types import schema_of_result
 from quantdb.connection import pooled
 from quantdb.database import Connection, Prepared
-from quantdb.errors import InexactValue
 from quantdb.lexer import statements
 from quantdb.outcomes import out_of_time
 from quantdb.statement import Statement
 
-__all__ = ["Deliver", "Wanted", "copied", "streamed", "tabled"]
-
-_AT_ONCE: Final = 8 << 20
-"""Bytes of lines that become one batch: some 60 000 trades."""
+__all__ = ["Wanted", "copied", "streamed", "tabled"]
 
 _READY: Final = 2
 """Batches that wait for whoever takes them."""
@@ -39,8 +34,6 @@ with sqlfile.mistakes_deferred():
     _FOLDER: Final = sqlfile.sql_folder() / "columns"
     _ASK: Final = sqlfile.read(_FOLDER / "settings.sql")
     _SETTLE: Final = sqlfile.read(_FOLDER / "settle.sql")
-
-Deliver = Callable[[pa.RecordBatch], Awaitable[None]]
 
 
 @attrs.frozen
@@ -76,9 +69,8 @@ async def copied(connection: Connection, wanted: Wanted, deliver: Deliver) -> pa
     text = await _spelled(connection, statement, prepared, sent)
     ours = pooled(connection)
     limit = wanted.timeout or (_OF_OTHERS if ours is None else ours.command_timeout)
-    sink = _Sink(Batches(schema), deliver, limit)
     try:
-        await sink.fed(connection, text)
+        await Copying(Batches(schema), deliver, limit).run(connection, text)
     except Exception as error:
         statement.fail(out_of_time(error))
     if before:
@@ -113,69 +105,6 @@ async def _spelled(
     if sent:
         quoted = tuple((await connection.fetch(quoting(types), *sent))[0])
     return spelled(text, tokens, types, quoted)
-
-
-class _Sink:
-    """Takes the lines of COPY, which come whole, and delivers them as batches."""
-
-    def __init__(self, batches: Batches, deliver: Deliver, limit: float) -> None:
-        self._batches = batches
-        self._deliver = deliver
-        self._limit = limit
-        self._lines: list[bytes] = []
-        self._size = 0
-        self._pending: asyncio.Future[pa.RecordBatch] | None = None
-        self._loop = asyncio.get_running_loop()
-
-    async def fed(self, connection: Connection, query: str) -> None:
-        """Copy what *query* returns.
-
-        Raises:
-            TimeoutError: The server was silent for longer than it may.
-        """
-        ours = pooled(connection)
-        async with asyncio.timeout(self._limit) as clock:
-
-            async def take(data: bytes) -> None:
-                self._lines.append(data)
-                self._size += len(data)
-                if self._size >= _AT_ONCE:
-                    clock.reschedule(None)  # how long the batches are looked at does not count
-                    await self._flush()
-                clock.reschedule(self._loop.time() + self._limit)
-
-            try:
-                if ours is not None:
-                    await ours.copied_out(query, take)
-                else:
-                    # As a connection of ours does.
-                    plainly: Callable[..., Awaitable[str]] = getattr(connection, "copy_from_query")  # noqa: B009
-                    await plainly(query, output=take, format="csv", timeout=NO_TIMEOUT)
-                clock.reschedule(None)
-                if self._lines:
-                    await self._flush()
-                await self._hand_over()
-            finally:
-                await self._forget()
-
-    async def _flush(self) -> None:
-        data = b"".join(self._lines)
-        self._lines.clear()
-        self._size = 0
-        await self._hand_over()
-        self._pending = self._loop.run_in_executor(None, self._batches.batch, data)
-
-    async def _forget(self) -> None:
-        """Wait for the batch that is being made and that nobody takes any more."""
-        if self._pending is not None:
-            await asyncio.wait([self._pending])
-            with suppress(InexactValue, pa.ArrowInvalid):
-                self._pending.result()
-
-    async def _hand_over(self) -> None:
-        if self._pending is not None:
-            pending, self._pending = self._pending, None
-            await self._deliver(await pending)
 
 
 async def streamed(connection: Connection, wanted: Wanted) -> AsyncGenerator[pa.RecordBatch, None]:

@@ -1,11 +1,12 @@
 """Which rows of a batch a model may refuse; it is asked itself about those, and only those."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Final, TypeAlias
 
 import pyarrow as pa
 
-from quantdb.columns.arrow import Array, array_of, function
+from quantdb.columns.arrow import Array, Scalar, array_of, cast, function
 
 __all__ = ["Suspects", "of_price", "of_trade"]
 
@@ -24,6 +25,8 @@ _subtract: Final = function("subtract")
 _utf8_is_space: Final = function("utf8_is_space")
 
 _SIDES: Final = array_of(["buy", "sell"], pa.string())
+_WIDEST: Final = pa.decimal256(76, 38)
+"""Holds what is sent as any decimal type: up to 38 digits, on either side of the point."""
 _NO_SPAN: Final = pa.scalar(0, pa.duration("us"))
 _END_OF_TIME: Final = pa.scalar(253_402_300_799_999_999, pa.timestamp("us", "UTC"))
 
@@ -42,11 +45,12 @@ def of_trade(columns: Columns) -> Array:
 
 def of_price(columns: Columns) -> Array:
     """Tell which rows `quantdb.Price` may refuse."""
-    low, high = columns["low"], columns["high"]
+    opened, high, low, close = _alike([columns[name] for name in ("open", "high", "low", "close")])
     return _any(
         _is_blank(columns["symbol"]),
-        *(_is_outside(columns[name], low, high) for name in ("open", "close")),
-        _less(columns["volume"], pa.scalar(0, pa.int64())),
+        _is_outside(opened, low, high),
+        _is_outside(close, low, high),
+        _less(columns["volume"], _zero(columns["volume"])),
         _less_equal(columns["interval"], _NO_SPAN),
         _greater(columns["interval"], _subtract(_END_OF_TIME, columns["start"])),
     )
@@ -65,7 +69,18 @@ def _is_blank(texts: Array) -> Array:
 
 
 def _is_not_above_zero(numbers: Array) -> Array:
-    return _less_equal(numbers, pa.scalar(0, pa.int64()))
+    return _less_equal(numbers, _zero(numbers))
+
+
+def _zero(numbers: Array) -> Scalar:
+    return array_of([Decimal(0)], numbers.type)[0]
+
+
+def _alike(columns: Sequence[Array]) -> Sequence[Array]:
+    """Return columns of one type: Arrow compares no decimals that have no common one."""
+    if len({column.type for column in columns}) == 1:
+        return columns
+    return [cast(column, _WIDEST) for column in columns]
 
 
 def _is_outside(numbers: Array, low: Array, high: Array) -> Array:

@@ -26,6 +26,7 @@ from quantdb import InexactValue, Price, PriceRepo, Query, ShapeMismatch, Trade,
 FITTING = st.decimals(
     min_value=-(10**20) + 1, max_value=10**20 - 1, allow_nan=False, places=18
 ) | st.integers(-(10**20) + 1, 10**20 - 1).map(Decimal)
+NAIVE = [end.replace(tzinfo=None) for end in EVER]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
 FILLED = TEXTS.filter(lambda text: bool(text) and not text.isspace())
 
@@ -37,7 +38,7 @@ def fitting_trades(draw: st.DrawFn, symbol: str) -> Trade:
         draw(st.sampled_from(["buy", "sell"])),
         draw(FITTING.filter(lambda number: number > 0)),
         draw(FITTING),
-        draw(st.datetimes(*(end.replace(tzinfo=None) for end in EVER), timezones=st.just(UTC))),
+        draw(st.datetimes(*NAIVE, timezones=st.just(UTC))),
         draw(FILLED),
         draw(st.none() | FILLED),
         None,
@@ -189,8 +190,8 @@ def many(**values: object) -> list[object]:
         st.none() | st.dates(date(1, 1, 2), date(9999, 12, 30)),
         st.none() | st.times(),
         st.none() | st.timedeltas(-timedelta(100_000), timedelta(100_000)),
-        st.none() | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)),
-        st.none() | st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1)),
+        st.none() | st.datetimes(*NAIVE, timezones=st.just(UTC)),
+        st.none() | st.datetimes(*NAIVE),
         st.none() | st.uuids(),
         st.none() | st.binary(max_size=9),
         st.none() | TEXTS,
@@ -236,9 +237,9 @@ async def test_a_session_has_its_own_settings_afterwards(
     query = Query(tmp_folder / "everything.sql", Many)
     async with odd_pool.acquire() as connection, connection.transaction():
         await query.table(connection, *many(span=DAY))
-        assert "SQL, DMY" == await connection.fetchval("SHOW DateStyle")
-        assert "sql_standard" == await connection.fetchval("SHOW IntervalStyle")
-        assert "America/St_Johns" == await connection.fetchval("SHOW TimeZone")
+        assert await connection.fetchval("SHOW DateStyle") == "SQL, DMY"
+        assert await connection.fetchval("SHOW IntervalStyle") == "sql_standard"
+        assert await connection.fetchval("SHOW TimeZone") == "America/St_Johns"
 
 
 def written(folder: Path, statement: str) -> Path:
@@ -288,7 +289,7 @@ async def test_a_value_without_an_equal_is_named_by_column_and_row(
     async with quantdb.transaction(pool) as tx:
         with pytest.raises(InexactValue, match=said) as caught:
             await query.table(tx)
-        assert 1 == await tx.fetchval("SELECT 1")
+        assert await tx.fetchval("SELECT 1") == 1
     assert ("it", row) == (caught.value.field, caught.value.row)
 
 
@@ -359,14 +360,15 @@ async def test_a_null_in_a_field_that_is_not_optional_is_named(
 async def test_a_parameter_is_replaced_only_where_it_is_one(
     db: quantdb.Database, tmp_path: Path
 ) -> None:
-    statement = """SELECT '$1' AS a, $1::text AS b, $$ $1 $$ AS c, $2::int[] || 3 = '{1,2,3}' AS "$1"
-        /* $2 ; */ -- $1"""
-    query: Query[tuple[object, ...]] = Query(
-        written(tmp_path, statement), lambda *columns: columns
-    )
+    statement = """SELECT '$1' AS a, $1::text AS b, $$ $1 $$ AS c,
+        $2::int[] || 3 = '{1,2,3}' AS "$1" /* $2 ; */ -- $1"""
+    query: Query[tuple[object, ...]] = Query(written(tmp_path, statement), lambda *columns: columns)
     table = await query.table(db, "it's \\ $2", [1, 2])
-    assert [["$1"], ["it's \\ $2"], [" $1 "], [True]] == [
-        column.to_pylist() for column in table.columns
+    assert [column.to_pylist() for column in table.columns] == [
+        ["$1"],
+        ["it's \\ $2"],
+        [" $1 "],
+        [True],
     ]
 
 
@@ -379,22 +381,18 @@ async def test_a_stream_left_early_leaves_the_transaction_usable(
     db: quantdb.Database, tmp_path: Path
 ) -> None:
     statement = "SELECT n, repeat('x', 100) AS it FROM generate_series(1, 500000) AS n"
-    query: Query[tuple[object, ...]] = Query(
-        written(tmp_path, statement), lambda *columns: columns
-    )
+    query: Query[tuple[object, ...]] = Query(written(tmp_path, statement), lambda *columns: columns)
     async with quantdb.transaction(db) as tx:
         async with aclosing(query.batches(tx)) as batches:
             async for batch in batches:
                 assert batch.num_rows > 0
                 break
-        assert 1 == await tx.fetchval("SELECT 1")
+        assert await tx.fetchval("SELECT 1") == 1
 
 
 async def test_a_stream_gives_every_row_in_order(pool: quantdb.Pool, tmp_path: Path) -> None:
     statement = "SELECT n, repeat('x', 100) AS it FROM generate_series(1, 300000) AS n"
-    query: Query[tuple[object, ...]] = Query(
-        written(tmp_path, statement), lambda *columns: columns
-    )
+    query: Query[tuple[object, ...]] = Query(written(tmp_path, statement), lambda *columns: columns)
     numbers: list[object] = []
     async for batch in query.batches(pool):
         await asyncio.sleep(0.01)
@@ -417,12 +415,12 @@ async def test_a_read_sees_what_its_transaction_wrote(db: quantdb.Database) -> N
     symbol = fresh()
     async with quantdb.transaction(db) as tx:
         await TradeRepo(tx).insert(a_trade(symbol))
-        assert 1 == (await TradeRepo(tx).table(symbol, NOON, NOON + DAY)).num_rows
+        assert (await TradeRepo(tx).table(symbol, NOON, NOON + DAY)).num_rows == 1
 
 
 async def test_a_replica_of_a_read_only_transaction_is_enough(pool: quantdb.Pool) -> None:
     async with quantdb.transaction(pool, readonly=True) as tx:
-        assert 0 == (await TradeRepo(tx).table(fresh(), NOON, NOON + DAY)).num_rows
+        assert (await TradeRepo(tx).table(fresh(), NOON, NOON + DAY)).num_rows == 0
 
 
 async def test_polars_pandas_and_duckdb_take_it(pool: quantdb.Pool) -> None:
@@ -435,7 +433,7 @@ async def test_polars_pandas_and_duckdb_take_it(pool: quantdb.Pool) -> None:
     assert [trade.price] == frame["price"].to_list()
     assert [trade.executed_at] == frame["executed_at"].to_list()
     assert [trade.price] == list(table.to_pandas()["price"])
-    rows = duckdb.sql("SELECT price, id FROM table").fetchall()
+    rows = duckdb.from_arrow(table).select("price", "id").fetchall()
     assert [(trade.price, trade.id)] == rows
 
 
@@ -443,6 +441,33 @@ async def test_a_silent_server_is_not_waited_for(pool: quantdb.Pool, tmp_path: P
     query = Query(written(tmp_path, "SELECT pg_sleep(30)::text AS it"), str)
     with pytest.raises(quantdb.StatementTimeout):
         await query.table(pool, timeout=0.3)
-    assert 1 == await pool.fetchval("SELECT 1")
+    assert await pool.fetchval("SELECT 1") == 1
 
 
+LONG = "SELECT n, repeat('x', 100) AS it FROM generate_series(1, 20000000) AS n"
+
+
+async def test_a_read_that_is_cancelled_midway_leaves_the_connection_usable(
+    db: quantdb.Database, tmp_path: Path
+) -> None:
+    query: Query[tuple[object, ...]] = Query(written(tmp_path, LONG), lambda *columns: columns)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.5):
+            await query.table(db)
+    async with quantdb.transaction(db) as tx:
+        assert await tx.fetchval("SELECT 1") == 1
+
+
+async def test_a_value_that_is_refused_midway_leaves_the_transaction_usable(
+    db: quantdb.Database, tmp_path: Path
+) -> None:
+    statement = (
+        "SELECT CASE n WHEN 150000 THEN 'NaN' ELSE 1.5 END::numeric AS it, repeat('x', 100) "
+        "FROM generate_series(1, 2000000) AS n"
+    )
+    query: Query[tuple[object, ...]] = Query(written(tmp_path, statement), lambda *columns: columns)
+    async with quantdb.transaction(db) as tx:
+        with pytest.raises(InexactValue) as caught:
+            await query.table(tx)
+        assert (caught.value.field, caught.value.row) == ("it", 150_000)
+        assert await tx.fetchval("SELECT 1") == 1

@@ -24,6 +24,8 @@ SENDING: Final = frozenset(
 ALLOWED: Final = {
     # Two constants of the driver and of ours.
     r"pool.py: {connection.get_reset_query()}\n{_RESET}",
+    # Parameters, each cast to a type: names of the catalogue's, quoted.
+    "columns/spelled.py: SELECT {values}",
     # A text, as a constant of the statement, its quotes doubled; and the texts are our own.
     "scopes.py: DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$",
 }
