@@ -1,9 +1,9 @@
 """Columns into tables: exactly or not at all, idempotent, all or nothing, with a report."""
 
 from collections.abc import Callable
-from importlib import import_module
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from importlib import import_module
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -111,7 +111,7 @@ async def test_decimals_of_every_scale_are_exact(
     pool: quantdb.Pool, numbers: list[int], scale: int
 ) -> None:
     symbol = fresh()
-X
+    values = [Decimal(f"{number}e-{scale}") for number in numbers]
     trades = trades_of(symbol, len(values))
     prices = pa.array(values, pa.decimal128(38, scale))
     table = table_of(trades).set_column(3, "price", prices)
@@ -139,12 +139,17 @@ async def test_other_exact_numbers_go_in(
     assert numbers == [trade.price for trade in await stored(pool, symbol)]
 
 
+def in_pandas(table: pa.Table) -> object:
+    make: Callable[..., object] = getattr(table, "to_pandas")  # noqa: B009 - its types
+    return make(types_mapper=import_module("pandas").ArrowDtype)
+
+
 STREAMS: dict[str, Callable[[pa.Table], object]] = {
     "pyarrow": lambda table: table,
     "a batch": lambda table: table.to_batches()[0],
     "a reader": lambda table: table.to_reader(),
     "polars": pl.DataFrame,
-    "pandas": lambda table: table.to_pandas(types_mapper=import_module("pandas").ArrowDtype),
+    "pandas": in_pandas,
     "duckdb": duckdb.from_arrow,
     "dictionaries": lambda table: table.set_column(
         0, "symbol", table.column("symbol").dictionary_encode()
