@@ -1,7 +1,7 @@
 """Rows as the text format of COPY, column by column: many values of one type at a time."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from operator import attrgetter
 from typing import Final
@@ -43,7 +43,14 @@ def _dates(values: Sequence[date]) -> Iterable[str]:
     return map(date.isoformat, values)
 
 
+_PARTS: Final = attrgetter("year", "month", "day", "hour", "minute", "second", "microsecond")
+_WRITTEN: Final = "%04d-%02d-%02d %02d:%02d:%02d.%06dZ".__mod__
+_ZONE: Final = attrgetter("tzinfo")
+
+
 def _instants(values: Sequence[datetime]) -> Iterable[str]:
+    if set(map(_ZONE, values)) == {UTC}:  # in half of the time of isoformat, which asks the zone
+        return map(_WRITTEN, map(_PARTS, values))
     return map(datetime.isoformat, values)
 
 
