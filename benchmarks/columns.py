@@ -1,8 +1,9 @@
 """Bulk reads and writes as columns, side by side in one run: ratios of medians, and peak memory.
 
 Reads are held against ``psql``'s binary COPY, which is the limit, and against records made columns
-by hand; writes against a ready binary file through COPY, the limit, and ``copy_records_to_table`` of
-tuples. What is read and stored is compared before anything is timed; contenders take turns.
+by hand; writes against a ready binary file through COPY, the limit, and
+``copy_records_to_table`` of tuples. What is read and stored is compared before anything is timed;
+contenders take turns.
 
     python benchmarks/columns.py [DSN] [ROWS]
 """
@@ -158,7 +159,7 @@ async def writes(pool: quantdb.Pool, hand: asyncpg.Pool, table: pa.Table) -> Non
     trades = await TradeRepo(pool).between("AAPL", START, END)
     tuples = list(map(attrgetter(*COLUMNS), trades))
     given = Given(Trade, table, of_trade)
-    ready = [chunk async for chunk in given.chunks({}, numbered=False)]
+    ready = [chunk async for chunk in given.sent(given.pieces({}), numbered=False)]
 
     async def by_file() -> None:
         async def chunks() -> AsyncIterator[bytes]:

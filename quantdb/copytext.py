@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Final
 from uuid import UUID
 
-__all__ = ["NULL", "column", "lines"]
+__all__ = ["NULL", "column", "lines", "with_numbers"]
 
 NULL: Final = r"\N"
 
@@ -90,3 +90,10 @@ def _plainly(values: Sequence[object]) -> Iterable[str]:
 def lines(columns: Sequence[Iterable[str]]) -> bytes:
     """Return the lines of as many rows as each column has."""
     return ("\n".join(map("\t".join, zip(*columns, strict=True))) + "\n").encode()
+
+
+def with_numbers(written: bytes, first: int) -> bytes:
+    """Return lines with a first column of their own: their numbers, from *first* on."""
+    # A line break within a value is escaped.
+    rows = written.removesuffix(b"\n").split(b"\n")
+    return b"".join([b"%d\t%b\n" % numbered for numbered in enumerate(rows, first)])

@@ -18,7 +18,7 @@ import attrs
 
 from quantdb.catalog import columns_of, of_row
 from quantdb.connection import pooled
-from quantdb.copytext import column, lines
+from quantdb.copytext import column, lines, with_numbers
 from quantdb.database import Connection, CopyFormat
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, anything, check, shown
@@ -35,8 +35,7 @@ __all__ = [
     "and_others",
     "bulk_timeout",
     "changed",
-    "copy_staged",
-    "copy_straight",
+    "copied",
     "may_alter",
 ]
 
@@ -58,8 +57,14 @@ _CHUNK: Final = 4_000
 """Rows that are sent at once: some 500 kB."""
 
 
-class Source(Protocol):
-    """The rows of a bulk write, which may have to be sent again."""
+_TOGETHER: Final = 20_000
+"""Rows that are copied straight into their table at once, and kept until that has gone well."""
+
+P = TypeVar("P")
+
+
+class Source(Protocol[P]):
+    """The rows of a bulk write, in pieces of some thousands, which may have to be sent again."""
 
     format: CopyFormat
     """Of COPY, in which they are sent."""
@@ -71,77 +76,111 @@ class Source(Protocol):
     """What was wrong with a row, or with where they come from."""
 
     count: int
-    """Rows that the last sending had so far."""
+    """Rows so far."""
 
     def are_there_still(self) -> bool:
         """Tell whether they can be gone through from the first: an iterator is used up."""
         ...
 
-    def can_come_twice(self) -> bool:
-        """Tell whether they can be gone through twice."""
+    def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[P]:
+        """Give them from the first; *rules* are what the table behind lets in, by field."""
         ...
 
-    def chunks(self, rules: Mapping[str, Rule], *, numbered: bool) -> AsyncIterator[bytes]:
-        """Give them from the first, in the source's format of COPY.
+    def sent(self, pieces: AsyncIterator[P], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give the bytes that COPY takes for some of them.
 
         Args:
-            rules: What the table behind lets in, by field.
+            pieces: The rows.
             numbered: Whether the row's number, from 1, is a first column of its own.
         """
         ...
 
 
-async def copy_staged(
-    connection: Connection, table: str, source: Source, rules: Mapping[str, Rule]
-) -> int:
-    """Copy rows into a staging table of columns n (the row's number, from 1) and their fields.
+async def copied(
+    connection: Connection, table: str, staged: str, source: Source[P], rules: Mapping[str, Rule]
+) -> tuple[int, int]:
+    """Copy rows straight into their table as long as it takes them, the rest into a staging table.
 
-    Memory stays constant however many rows there are. *rules* are what the table behind lets in,
-    by field; see `may_alter`.
+    What is refused (a key that is there already, a user who is none, row-level security, which
+    takes no COPY) is taken back and staged, to find out which row it is; so is all that follows.
+    With *rules* (see `may_alter`) all is staged. The staging table has the columns n (the row's
+    number, from 1) and their fields. Memory stays constant however many rows there are.
 
     Returns:
-        How many rows there were.
+        How many rows are in their table, and how many were given.
 
     Raises:
         InexactValue: A row is none of the model, or a rule refuses a value of it; ``row`` is its
             number and nothing is stored.
     """
-    return await _copy(connection, table, source, rules, numbered=True)
+    pieces = source.pieces(rules)
+    kept: list[P] = []
+    stored = 0
+    while not rules:
+        before = source.count
+        some = _up_to(_TOGETHER, pieces, kept, source)
+        if not await _taken(connection, table, source, source.sent(some, numbered=False)):
+            break
+        stored = source.count
+        kept.clear()
+        if stored - before < _TOGETHER:
+            return stored, stored
+    rest = source.sent(_after(kept, pieces), numbered=True)
+    await _copy(connection, staged, source, rest, ["n", *source.names])
+    return stored, source.count
 
 
-async def copy_straight(connection: Connection, table: str, source: Source) -> int | None:
-    """Copy rows straight into their table, or return None if it refuses one of them.
+async def _up_to(
+    rows: int, pieces: AsyncIterator[P], kept: list[P], source: Source[P]
+) -> AsyncIterator[P]:
+    """Give pieces of at least so many *rows*, each of which is kept."""
+    enough = source.count + rows
+    while source.count < enough:
+        piece = await anext(pieces, None)
+        if piece is None:
+            return
+        kept.append(piece)
+        yield piece
 
-    What is refused (a key that is there already, a user who is none, row-level security, which
-    takes no COPY) is taken back, and may be staged, to find out which row it is.
-    """
+
+async def _after(kept: list[P], pieces: AsyncIterator[P]) -> AsyncIterator[P]:
+    while kept:
+        yield kept.pop(0)
+    async for piece in pieces:
+        yield piece
+
+
+async def _taken(
+    connection: Connection, table: str, source: Source[P], chunks: AsyncIterator[bytes]
+) -> bool:
+    """Tell whether a table takes some rows; if not, nothing of them stays."""
     await connection.execute("SAVEPOINT quantdb_straight")
     try:
-        return await _copy(connection, table, source, {}, numbered=False)
+        await _copy(connection, table, source, chunks, source.names)
     except (asyncpg.IntegrityConstraintViolationError, asyncpg.FeatureNotSupportedError):
         await connection.execute("ROLLBACK TO SAVEPOINT quantdb_straight")
-        return None
+        return False
+    await connection.execute("RELEASE SAVEPOINT quantdb_straight")
+    return True
 
 
 async def _copy(
     connection: Connection,
     table: str,
-    source: Source,
-    rules: Mapping[str, Rule],
-    *,
-    numbered: bool,
-) -> int:
+    source: Source[P],
+    chunks: AsyncIterator[bytes],
+    columns: Sequence[str],
+) -> None:
     ours = pooled(connection)
 
-    async def copy(chunks: AsyncIterator[bytes]) -> str:
+    async def copy(given: AsyncIterator[bytes]) -> str:
         send = connection.copy_to_table if ours is None else ours.copy_admitted
-        columns = ["n", *source.names] if numbered else source.names
         return await send(
-            table, source=chunks, columns=columns, timeout=BULK_TIMEOUT, format=source.format
+            table, source=given, columns=columns, timeout=BULK_TIMEOUT, format=source.format
         )
 
     try:
-        await fed(source.chunks(rules, numbered=numbered), copy, _patience(connection))
+        await fed(chunks, copy, _patience(connection))
     except Exception as error:
         if source.failure is not None:
             # The driver puts a TimeoutError of its own in place of that of the rows.
@@ -150,7 +189,6 @@ async def _copy(
         if meaning is error:
             raise
         raise meaning from error
-    return source.count
 
 
 def bulk_timeout(connection: Connection, rows: int) -> float:
@@ -199,6 +237,19 @@ def and_others(faults: Sequence[object]) -> str:
     return f"; and {others}{' or more' if len(faults) == NAMED else ''} others"
 
 
+@attrs.frozen
+class Lines:
+    """Lines of COPY's text format.
+
+    Attributes:
+        first: The number of the first row, from 1.
+        lines: One for each row.
+    """
+
+    first: int
+    lines: bytes
+
+
 class Models(Generic[M]):
     """Models on their way into a table; any iterable or async iterable of them."""
 
@@ -215,33 +266,31 @@ class Models(Generic[M]):
 
     def are_there_still(self) -> bool:
         """Tell whether they can be gone through from the first: an iterator is used up."""
-        return not self._begun or self.can_come_twice()
+        return not self._begun or not isinstance(self._rows, Iterator | AsyncIterator)
 
-    def can_come_twice(self) -> bool:
-        """Tell whether they can be gone through twice."""
-        return not isinstance(self._rows, Iterator | AsyncIterator)
-
-    async def chunks(self, rules: Mapping[str, Rule], *, numbered: bool) -> AsyncIterator[bytes]:
+    async def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[Lines]:
         """Give the lines of COPY's text format, many at a time."""
         self.count, self.failure, self._begun = 0, None, True
         try:
             async for rows in _chunked(self._rows):
-                yield self._lines(rows, rules, numbered=numbered)
+                piece = Lines(self.count + 1, self._lines(rows, rules))
+                self.count += len(rows)
+                yield piece
                 # Rows from memory and a server that keeps up never wait: let others run.
                 await asyncio.sleep(0)
         except Exception as error:
             self.failure = error
             raise
 
-    def _lines(self, rows: Sequence[M], rules: Mapping[str, Rule], *, numbered: bool) -> bytes:
+    async def sent(self, pieces: AsyncIterator[Lines], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give the lines as they are, or with their numbers."""
+        async for piece in pieces:
+            yield with_numbers(piece.lines, piece.first) if numbered else piece.lines
+
+    def _lines(self, rows: Sequence[M], rules: Mapping[str, Rule]) -> bytes:
         if rules or set(map(type, rows)) != {self._model}:
             self._look(rows, rules)
-        columns = [column(list(map(get, rows))) for get in self._getters]
-        first = self.count + 1
-        self.count += len(rows)
-        if numbered:
-            columns.insert(0, map(str, range(first, self.count + 1)))
-        return lines(columns)
+        return lines([column(list(map(get, rows))) for get in self._getters])
 
     def _look(self, rows: Sequence[object], rules: Mapping[str, Rule]) -> None:
         """Raise the error of the first row that may not enter."""

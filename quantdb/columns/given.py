@@ -49,6 +49,19 @@ class _Streamable(Protocol):
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 
+@attrs.frozen
+class Piece:
+    """Some rows as they are sent.
+
+    Attributes:
+        first: The number of the first, from 1.
+        batch: Their columns.
+    """
+
+    first: int
+    batch: pa.RecordBatch
+
+
 class Given(Generic[M]):
     """The columns of a bulk write, in the order of the model's fields.
 
@@ -90,29 +103,31 @@ class Given(Generic[M]):
 
     def are_there_still(self) -> bool:
         """Tell whether they can be gone through from the first: a stream is used up."""
-        return self._stream is not None or self.can_come_twice()
+        return self._stream is not None or hasattr(self._data, "__len__")
 
-    def can_come_twice(self) -> bool:
-        """Tell whether they can be gone through twice: a stream is used up, a table is not."""
-        return hasattr(self._data, "__len__")
-
-    async def chunks(self, rules: Mapping[str, Rule], *, numbered: bool) -> AsyncIterator[bytes]:
-        """Give them in COPY's binary format, many rows at a time."""
+    async def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[Piece]:
+        """Give the columns, many rows at a time."""
         self.count, self.failure = 0, None
-        encoder: ArrowToPostgresBinaryEncoder | None = None
         try:
             for batch in self._batches(rules):
-                first, self.count = self.count + 1, self.count + batch.num_rows
-                sent = _numbered(batch, first) if numbered else batch
-                if encoder is None:
-                    encoder = ArrowToPostgresBinaryEncoder(sent.schema)
-                    yield encoder.write_header()
-                yield encoder.write_batch(sent)
+                piece = Piece(self.count + 1, batch)
+                self.count += batch.num_rows
+                yield piece
                 # Rows from memory and a server that keeps up never wait: let others run.
                 await asyncio.sleep(0)
         except Exception as error:
             self.failure = error
             raise
+
+    async def sent(self, pieces: AsyncIterator[Piece], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give them in COPY's binary format."""
+        encoder: ArrowToPostgresBinaryEncoder | None = None
+        async for piece in pieces:
+            batch = _numbered(piece.batch, piece.first) if numbered else piece.batch
+            if encoder is None:
+                encoder = ArrowToPostgresBinaryEncoder(batch.schema)
+                yield encoder.write_header()
+            yield encoder.write_batch(batch)
         yield encoder.finish() if encoder is not None else _NOTHING
 
     def _batches(self, rules: Mapping[str, Rule]) -> Iterator[pa.RecordBatch]:

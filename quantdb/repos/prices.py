@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -17,8 +17,7 @@ from quantdb.ingest import (
     and_others,
     bulk_timeout,
     changed,
-    copy_staged,
-    copy_straight,
+    copied,
     may_alter,
 )
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["PriceRepo"]
+
+P = TypeVar("P")
 
 _SQL: Final = sql_folder() / "prices"
 
@@ -124,19 +125,18 @@ class PriceRepo(Repo):
 
         return await self._ingest(Given(Price, table, of_price))
 
-    async def _ingest(self, source: Source) -> Ingest:
+    async def _ingest(self, source: Source[P]) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "prices", "staged_prices")
-            if not rules and source.can_come_twice():
-                stored = await copy_straight(connection, "prices", source)
-                if stored is not None:
-                    await self._unstage.run(connection)
-                    return Ingest(inserted=stored, existing=0)
-            given = await copy_staged(connection, "staged_prices", source, rules)
+            stored, given = await copied(connection, "prices", "staged_prices", source, rules)
+            if stored == given and not rules:
+                await self._unstage.run(connection)
+                return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
             merged = await self._merge.one(connection, timeout=limit)
-            if merged.inserted + merged.updated < given or rules:
+            inserted = stored + merged.inserted
+            if inserted + merged.updated < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
                     raise _conflict(refused)
@@ -144,9 +144,9 @@ class PriceRepo(Repo):
                 await self._kept(connection, limit)
             await self._unstage.run(connection)
             return Ingest(
-                inserted=merged.inserted,
+                inserted=inserted,
                 updated=merged.updated,
-                existing=given - merged.inserted - merged.updated,
+                existing=given - inserted - merged.updated,
             )
 
         return await call(

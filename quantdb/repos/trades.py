@@ -21,8 +21,7 @@ from quantdb.ingest import (
     and_others,
     bulk_timeout,
     changed,
-    copy_staged,
-    copy_straight,
+    copied,
     may_alter,
 )
 from quantdb.models import Ingest, Page, Position, Price, Trade
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TradeRepo"]
 
+P = TypeVar("P")
 R = TypeVar("R")
 
 _SQL: Final = sql_folder() / "trades"
@@ -183,18 +183,16 @@ class TradeRepo(Repo):
 
         return await self._ingest(Given(Trade, table, of_trade))
 
-    async def _ingest(self, source: Source) -> Ingest:
+    async def _ingest(self, source: Source[P]) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "trades", "staged_trades")
-            if not rules and source.can_come_twice():
-                stored = await copy_straight(connection, "trades", source)
-                if stored is not None:
-                    await self._unstage.run(connection)
-                    return Ingest(inserted=stored, existing=0)
-            given = await copy_staged(connection, "staged_trades", source, rules)
+            stored, given = await copied(connection, "trades", "staged_trades", source, rules)
+            if stored == given and not rules:
+                await self._unstage.run(connection)
+                return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
-            inserted = await self._merged(connection, limit)
+            inserted = stored + await self._merged(connection, limit)
             if inserted < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
