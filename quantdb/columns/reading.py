@@ -32,7 +32,7 @@ _OF_OTHERS: Final = 30.0
 
 with sqlfile.mistakes_deferred():
     _FOLDER: Final = sqlfile.sql_folder() / "columns"
-    _ASK: Final = sqlfile.read(_FOLDER / "settings.sql")
+    _SETTINGS: Final = sqlfile.read(_FOLDER / "settings.sql")
     _SETTLE: Final = sqlfile.read(_FOLDER / "settle.sql")
 
 
@@ -80,7 +80,7 @@ async def copied(connection: Connection, wanted: Wanted, deliver: Deliver) -> pa
 
 async def _settled(connection: Connection) -> Sequence[object]:
     """Have texts written as they are read here, and return the settings before, if others."""
-    before = tuple((await connection.fetch(_ASK.text))[0])
+    before = tuple((await connection.fetch(_SETTINGS.text))[0])
     if all(fits(str(value)) for fits, value in zip(_FITS, before, strict=True)):
         return ()
     await connection.fetch(_SETTLE.text, *SETTINGS)
