@@ -74,16 +74,17 @@ async def copied(connection: Connection, wanted: Wanted, deliver: Deliver) -> pa
     except Exception as error:
         statement.fail(out_of_time(error))
     if before:
-        await connection.fetch(_SETTLE.text, *before)
+        await Statement(_SETTLE).fetch(connection, before)
     return schema
 
 
 async def _settled(connection: Connection) -> Sequence[object]:
     """Have texts written as they are read here, and return the settings before, if others."""
-    before = tuple((await connection.fetch(_SETTINGS.text))[0])
+    _sent, rows = await Statement(_SETTINGS).fetch(connection, ())
+    before = tuple(rows[0])
     if all(fits(str(value)) for fits, value in zip(_FITS, before, strict=True)):
         return ()
-    await connection.fetch(_SETTLE.text, *SETTINGS)
+    await Statement(_SETTLE).fetch(connection, SETTINGS)
     return before
 
 
@@ -101,10 +102,16 @@ async def _spelled(
 ) -> str:
     text, types = statement.file.text, prepared.get_parameters()
     tokens = next(statements(statement.file.path, text))
-    quoted: Sequence[object] = ()
-    if sent:
-        quoted = tuple((await connection.fetch(quoting(types), *sent))[0])
-    return spelled(text, tokens, types, quoted)
+    if not sent:
+        return spelled(text, tokens, types, ())
+    ours, ask = pooled(connection), quoting(types)
+    try:
+        if ours is not None:
+            rows = await ours.fetch_admitted(ask, sent, None)
+            return spelled(text, tokens, types, tuple(rows[0]))
+        return spelled(text, tokens, types, tuple((await connection.fetch(ask, *sent))[0]))
+    except Exception as error:
+        statement.fail(error)
 
 
 async def streamed(connection: Connection, wanted: Wanted) -> AsyncGenerator[pa.RecordBatch, None]:
