@@ -28,6 +28,9 @@ T = TypeVar("T")
 Isolation = Literal["read_committed", "repeatable_read", "serializable"]
 
 
+CopyFormat = Literal["text", "binary"]
+
+
 class Row(Protocol):
     """A record: its values by position, their names beside them."""
 
@@ -225,8 +228,9 @@ class Connection(Protocol):
         source: AsyncIterator[bytes],
         columns: Iterable[str] | None = None,
         timeout: float | None = None,
+        format: CopyFormat = "text",  # noqa: A002 - the driver's name
     ) -> str:
-        """Send rows in the text format of COPY and return the status (``"COPY 3"``)."""
+        """Send rows in a format of COPY and return the status (``"COPY 3"``)."""
         ...
 
 

@@ -2,25 +2,24 @@
 
 import asyncio
 from collections.abc import (
-    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
-    Callable,
     Iterable,
     Iterator,
     Mapping,
     Sequence,
 )
-from datetime import date, datetime, timedelta
-from decimal import Decimal
-from typing import Final, Generic, TypeVar
-from uuid import UUID
+from itertools import islice
+from operator import attrgetter
+from typing import Final, Generic, Protocol, TypeVar
 
+import asyncpg
 import attrs
 
 from quantdb.catalog import columns_of, of_row
 from quantdb.connection import pooled
-from quantdb.database import Connection, each
+from quantdb.copytext import column, lines, with_numbers
+from quantdb.database import Connection, CopyFormat
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, anything, check, shown
 from quantdb.outcomes import out_of_time
@@ -29,7 +28,16 @@ from quantdb.sameness import same
 from quantdb.sqlfile import sql_folder
 from quantdb.stalls import fed
 
-__all__ = ["NAMED", "Rows", "and_others", "bulk_timeout", "changed", "copy_models", "may_alter"]
+__all__ = [
+    "NAMED",
+    "Models",
+    "Source",
+    "and_others",
+    "bulk_timeout",
+    "changed",
+    "copied",
+    "may_alter",
+]
 
 M = TypeVar("M", bound=attrs.AttrsInstance)
 
@@ -45,63 +53,134 @@ _OF_OTHERS: Final = 30.0
 NAMED: Final = 10
 """Rows at fault that an error counts."""
 
-_CHUNK: Final = 1_000
-"""Rows that are sent at once: some 100 kB."""
-
-_ESCAPED: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+_CHUNK: Final = 4_000
+"""Rows that are sent at once: some 500 kB."""
 
 
-def _text(value: str) -> str:
-    return value.translate(_ESCAPED)
+_TOGETHER: Final = 20_000
+"""Rows that are copied straight into their table at once, and kept until that has gone well."""
+
+P = TypeVar("P")
 
 
-def _interval(value: timedelta) -> str:
-    # Days apart from the rest, as the driver sends them; each part is exact.
-    return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
+class Source(Protocol[P]):
+    """The rows of a bulk write, in pieces of some thousands, which may have to be sent again."""
+
+    format: CopyFormat
+    """Of COPY, in which they are sent."""
+
+    names: Sequence[str]
+    """The columns that they have."""
+
+    failure: Exception | None
+    """What was wrong with a row, or with where they come from."""
+
+    count: int
+    """Rows so far."""
+
+    def are_there_still(self) -> bool:
+        """Tell whether they can be gone through from the first: an iterator is used up."""
+        ...
+
+    def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[P]:
+        """Give them from the first; *rules* are what the table behind lets in, by field."""
+        ...
+
+    def sent(self, pieces: AsyncIterator[P], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give the bytes that COPY takes for some of them.
+
+        Args:
+            pieces: The rows.
+            numbered: Whether the row's number, from 1, is a first column of its own.
+        """
+        ...
 
 
-# How COPY's text format writes a value that the model has checked.
-_WRITERS: Final[dict[type, Callable[..., str]]] = {
-    bool: str,
-    date: date.isoformat,
-    datetime: datetime.isoformat,
-    Decimal: str,
-    int: str,
-    str: _text,
-    timedelta: _interval,
-    UUID: str,
-}
+async def copied(
+    connection: Connection, table: str, staged: str, source: Source[P], rules: Mapping[str, Rule]
+) -> tuple[int, int]:
+    """Copy rows straight into their table as long as it takes them, the rest into a staging table.
 
-
-async def copy_models(
-    connection: Connection,
-    table: str,
-    model: type[M],
-    rows: Iterable[M] | AsyncIterable[M],
-    rules: Mapping[str, Rule],
-) -> int:
-    """Copy models into a staging table of columns n (the row's number, from 1) and their fields.
-
-    Memory stays constant however many rows there are. *rules* are what the table behind lets in,
-    by field; see `may_alter`.
+    What is refused (a key that is there already, a user who is none, row-level security, which
+    takes no COPY) is taken back and staged, to find out which row it is; so is all that follows.
+    With *rules* (see `may_alter`) all is staged. The staging table has the columns n (the row's
+    number, from 1) and their fields. Memory stays constant however many rows there are.
 
     Returns:
-        How many rows there were.
+        How many rows are in their table, and how many were given.
 
     Raises:
-        InexactValue: A row is none of *model*, or a rule refuses a value of it; ``row`` is its
+        InexactValue: A row is none of the model, or a rule refuses a value of it; ``row`` is its
             number and nothing is stored.
     """
-    source = _Source(model, rows, rules)
+    pieces = source.pieces(rules)
+    kept: list[P] = []
+    stored = 0
+    while not rules:
+        before = source.count
+        some = _up_to(_TOGETHER, pieces, kept, source)
+        if not await _taken(connection, table, source, source.sent(some, numbered=False)):
+            break
+        stored = source.count
+        kept.clear()
+        if stored - before < _TOGETHER:
+            return stored, stored
+    rest = source.sent(_after(kept, pieces), numbered=True)
+    await _copy(connection, staged, source, rest, ["n", *source.names])
+    return stored, source.count
+
+
+async def _up_to(
+    rows: int, pieces: AsyncIterator[P], kept: list[P], source: Source[P]
+) -> AsyncIterator[P]:
+    """Give pieces of at least so many *rows*, each of which is kept."""
+    enough = source.count + rows
+    while source.count < enough:
+        piece = await anext(pieces, None)
+        if piece is None:
+            return
+        kept.append(piece)
+        yield piece
+
+
+async def _after(kept: list[P], pieces: AsyncIterator[P]) -> AsyncIterator[P]:
+    while kept:
+        yield kept.pop(0)
+    async for piece in pieces:
+        yield piece
+
+
+async def _taken(
+    connection: Connection, table: str, source: Source[P], chunks: AsyncIterator[bytes]
+) -> bool:
+    """Tell whether a table takes some rows; if not, nothing of them stays."""
+    await connection.execute("SAVEPOINT quantdb_straight")
+    try:
+        await _copy(connection, table, source, chunks, source.names)
+    except (asyncpg.IntegrityConstraintViolationError, asyncpg.FeatureNotSupportedError):
+        await connection.execute("ROLLBACK TO SAVEPOINT quantdb_straight")
+        return False
+    await connection.execute("RELEASE SAVEPOINT quantdb_straight")
+    return True
+
+
+async def _copy(
+    connection: Connection,
+    table: str,
+    source: Source[P],
+    chunks: AsyncIterator[bytes],
+    columns: Sequence[str],
+) -> None:
     ours = pooled(connection)
 
-    async def copy(chunks: AsyncIterator[bytes]) -> str:
+    async def copy(given: AsyncIterator[bytes]) -> str:
         send = connection.copy_to_table if ours is None else ours.copy_admitted
-        columns = ["n", *source.names]
-        return await send(table, source=chunks, columns=columns, timeout=BULK_TIMEOUT)
+        return await send(
+            table, source=given, columns=columns, timeout=BULK_TIMEOUT, format=source.format
+        )
 
     try:
-        await fed(source.chunks(), copy, _patience(connection))
+        await fed(chunks, copy, _patience(connection))
     except Exception as error:
         if source.failure is not None:
             # The driver puts a TimeoutError of its own in place of that of the rows.
@@ -110,7 +189,6 @@ async def copy_models(
         if meaning is error:
             raise
         raise meaning from error
-    return source.count
 
 
 def bulk_timeout(connection: Connection, rows: int) -> float:
@@ -159,12 +237,30 @@ def and_others(faults: Sequence[object]) -> str:
     return f"; and {others}{' or more' if len(faults) == NAMED else ''} others"
 
 
-class Rows(Generic[M]):
-    """The rows of a bulk write, which may have to be sent again."""
+@attrs.frozen
+class Lines:
+    """Lines of COPY's text format.
 
-    __slots__ = ("_begun", "_rows")
+    Attributes:
+        first: The number of the first row, from 1.
+        lines: One for each row.
+    """
 
-    def __init__(self, rows: Iterable[M] | AsyncIterable[M]) -> None:
+    first: int
+    lines: bytes
+
+
+class Models(Generic[M]):
+    """Models on their way into a table; any iterable or async iterable of them."""
+
+    format: CopyFormat = "text"
+
+    def __init__(self, model: type[M], rows: Iterable[M] | AsyncIterable[M]) -> None:
+        self.names: Sequence[str] = [field.name for field in attrs.fields(model)]
+        self.count = 0
+        self.failure: Exception | None = None
+        self._getters = [attrgetter(name) for name in self.names]
+        self._model = model
         self._rows = rows
         self._begun = False
 
@@ -172,66 +268,54 @@ class Rows(Generic[M]):
         """Tell whether they can be gone through from the first: an iterator is used up."""
         return not self._begun or not isinstance(self._rows, Iterator | AsyncIterator)
 
-    async def __aiter__(self) -> AsyncGenerator[M, None]:
-        self._begun = True
-        async for row in each(self._rows):
-            yield row
-
-
-class _Source(Generic[M]):
-    """Rows on their way into COPY."""
-
-    def __init__(
-        self,
-        model: type[M],
-        rows: Iterable[M] | AsyncIterable[M],
-        rules: Mapping[str, Rule],
-    ) -> None:
-        self.names = [field.name for field in attrs.fields(model)]
-        self.count = 0
-        self.failure: Exception | None = None
-        self._model = model
-        self._rows = rows
-        self._rules = rules
-
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[Lines]:
         """Give the lines of COPY's text format, many at a time."""
-        lines: list[str] = []
+        self.count, self.failure, self._begun = 0, None, True
         try:
-            async for row in each(self._rows):
-                lines.append(self._line(row))
-                if len(lines) == _CHUNK:
-                    yield "".join(lines).encode()
-                    lines.clear()
-                    # Rows from memory and a server that keeps up never wait: let others run.
-                    await asyncio.sleep(0)
+            async for rows in _chunked(self._rows):
+                piece = Lines(self.count + 1, self._lines(rows, rules))
+                self.count += len(rows)
+                yield piece
+                # Rows from memory and a server that keeps up never wait: let others run.
+                await asyncio.sleep(0)
         except Exception as error:
             self.failure = error
             raise
-        if lines:
-            yield "".join(lines).encode()
 
-    def _line(self, row: M) -> str:
-        self.count += 1
-        if type(row) is not self._model:
-            number = f"row {self.count}"
-            raise InexactValue(
-                f"{number}: must be a {self._model.__name__}; got {shown(row)}", number, self.count
-            )
-        values = [getattr(row, name) for name in self.names]
-        if self._rules:
-            self._look(values)
-        return _line(self.count, values)
+    async def sent(self, pieces: AsyncIterator[Lines], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give the lines as they are, or with their numbers."""
+        async for piece in pieces:
+            yield with_numbers(piece.lines, piece.first) if numbered else piece.lines
 
-    def _look(self, values: Sequence[object]) -> None:
-        for name, value in zip(self.names, values, strict=True):
-            try:
-                check(self._rules.get(name, anything), value, name)
-            except InexactValue as error:
-                raise of_row(error, self.count) from None
+    def _lines(self, rows: Sequence[M], rules: Mapping[str, Rule]) -> bytes:
+        if rules or set(map(type, rows)) != {self._model}:
+            self._look(rows, rules)
+        return lines([column(list(map(get, rows))) for get in self._getters])
+
+    def _look(self, rows: Sequence[object], rules: Mapping[str, Rule]) -> None:
+        """Raise the error of the first row that may not enter."""
+        for number, row in enumerate(rows, self.count + 1):
+            if type(row) is not self._model:
+                said = f"row {number}: must be a {self._model.__name__}; got {shown(row)}"
+                raise InexactValue(said, f"row {number}", number)
+            for name in self.names if rules else ():
+                try:
+                    check(rules.get(name, anything), getattr(row, name), name)
+                except InexactValue as error:
+                    raise of_row(error, number) from None
 
 
-def _line(number: int, values: list[object]) -> str:
-    # str is for a UUID that was read: the driver has a subclass of its own.
-    cells = [r"\N" if value is None else _WRITERS.get(type(value), str)(value) for value in values]
-    return f"{number}\t" + "\t".join(cells) + "\n"
+async def _chunked(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[list[M]]:
+    if isinstance(rows, AsyncIterable):
+        some: list[M] = []
+        async for row in rows:
+            some.append(row)
+            if len(some) == _CHUNK:
+                yield some
+                some = []
+        if some:
+            yield some
+        return
+    iterator = iter(rows)
+    while some := list(islice(iterator, _CHUNK)):
+        yield some

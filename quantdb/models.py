@@ -24,6 +24,7 @@ else:
 
 __all__ = [
     "CHECKED",
+    "REPEATS",
     "Coverage",
     "Gap",
     "Ingest",
@@ -42,6 +43,11 @@ T = TypeVar("T")
 CHECKED: Final = "quantdb.checked"
 """Key in a field's metadata: its converter only admits or refuses what the database admits too,
 so a row that comes from there need not pass it again."""
+
+REPEATS: Final = "quantdb.repeats"
+"""Key in a field's metadata: its texts are few, so a column of them is a dictionary."""
+
+_FEW: Final = {REPEATS: True}
 
 _END_OF_TIME: Final = datetime.max.replace(tzinfo=UTC)
 
@@ -148,17 +154,17 @@ class Trade:
             the same id makes a repeated insert harmless.
     """
 
-    symbol: str = attrs.field(validator=_filled)
+    symbol: str = attrs.field(validator=_filled, metadata=_FEW)
     side: Side
     quantity: Decimal = attrs.field(validator=_positive)
     price: Decimal
     executed_at: datetime
-    venue: str = attrs.field(validator=_filled)
+    venue: str = attrs.field(validator=_filled, metadata=_FEW)
     venue_trade_id: str | None = attrs.field(default=None, validator=_filled_or_none)
     user_id: int | None = None
-    strategy: str | None = attrs.field(default=None, validator=_filled_or_none)
+    strategy: str | None = attrs.field(default=None, validator=_filled_or_none, metadata=_FEW)
     fee: Decimal = Decimal(0)
-    currency: str = attrs.field(default="USD", validator=_filled)
+    currency: str = attrs.field(default="USD", validator=_filled, metadata=_FEW)
     id: UUID = attrs.field(factory=uuid7)
 
 
@@ -177,7 +183,7 @@ class Price:
         volume: Units traded in the bar, zero or more.
     """
 
-    symbol: str = attrs.field(validator=_filled)
+    symbol: str = attrs.field(validator=_filled, metadata=_FEW)
     interval: timedelta = attrs.field(validator=_lasting)
     start: datetime
     open: Decimal = attrs.field(validator=_within_bar)

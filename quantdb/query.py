@@ -1,10 +1,10 @@
 """Query: one SQL file, typed by the row that it returns."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, get_origin, overload
 
 import attrs
 
@@ -23,6 +23,7 @@ from quantdb.pool import Pool
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
 from quantdb.scopes import (
+    bulk_scope,
     call,
     commits_alone,
     doom,
@@ -32,6 +33,11 @@ from quantdb.scopes import (
     statement_scope,
 )
 from quantdb.statement import Statement
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from quantdb.columns.reading import Wanted
 
 __all__ = ["Query"]
 
@@ -180,6 +186,74 @@ class Query(Generic[R]):
                             watch.resume()
                 except Exception as error:
                     self._statement.fail(error)
+
+    async def table(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> "pa.Table":
+        """Return every row, in the order of the statement, as columns of Arrow.
+
+        By COPY, so it is a SELECT, a VALUES or a statement with RETURNING. The columns have the
+        types of the model's fields, or of the statement's columns if the rows are of no model,
+        whatever the rows are; see `quantdb.columns.types`. A connection's transaction stays usable
+        after an error. *timeout* is the seconds that the server may be silent.
+
+        Raises:
+            InexactValue: A value has no equal in its column (a numeric of more than 20 digits
+                before the point or 18 after it, NaN or infinity, an interval of months); ``row`` is
+                its number, from 1, ``field`` its column.
+            ShapeMismatch: The columns are not the fields, in their order and of their types.
+        """
+        from quantdb.columns.reading import tabled  # noqa: PLC0415 - the extra arrow
+
+        wanted = self._wanted(args, timeout)
+        repeat: Repeat = "always" if self._reads else "unapplied"
+        return await call(
+            db,
+            lambda connection: tabled(connection, wanted),
+            bulk_scope,
+            operation=self._statement.operation_of(method),
+            repeat=repeat,
+            reads=self._reads,
+            bulk=True,
+        )
+
+    async def batches(
+        self, db: Database, *args: object, timeout: float | None = None, method: str = ""
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
+        """Iterate over the rows as record batches of some 60 000, in constant memory; as `table`.
+
+        The connection is kept until the iteration ends; whoever may leave it early closes it with
+        `contextlib.aclosing`. It is not repeated. Each batch has dictionaries of its own.
+        """
+        from quantdb.columns.reading import streamed  # noqa: PLC0415 - the extra arrow
+
+        wanted = self._wanted(args, timeout)
+        with iterating(db, self._statement.operation_of(method)) as watch:
+            async with (
+                bulk_scope(db, forgettable=True) as connection,
+                aclosing(streamed(connection, wanted)) as batches,
+            ):
+                if watch is not None:
+                    watch.on(pooled(connection))
+                async for batch in batches:
+                    if watch is not None:
+                        watch.gave(batch.num_rows)
+                    yield batch
+                    if watch is not None:
+                        watch.resume()
+
+    def _wanted(self, args: Sequence[object], timeout: float | None) -> "Wanted":
+        from quantdb.columns.reading import Wanted  # noqa: PLC0415 - the extra arrow
+
+        return Wanted(self._statement, args, self.schema, timeout)
+
+    @property
+    def schema(self) -> "pa.Schema | None":
+        """The columns of `table`, if the rows are of a model; else they are the statement's."""
+        from quantdb.columns.types import schema_of  # noqa: PLC0415 - the extra arrow
+
+        kind: object = get_origin(self.row) or self.row
+        return schema_of(kind) if isinstance(kind, type) and attrs.has(kind) else None
 
     async def run(
         self, db: Database, *args: object, timeout: float | None = None, method: str = ""

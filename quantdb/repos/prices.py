@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import attrs
 
@@ -12,11 +12,12 @@ from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting, on_grid
 from quantdb.ingest import (
     NAMED,
-    Rows,
+    Models,
+    Source,
     and_others,
     bulk_timeout,
     changed,
-    copy_models,
+    copied,
     may_alter,
 )
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
@@ -27,7 +28,12 @@ from quantdb.rows import trusted
 from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["PriceRepo"]
+
+P = TypeVar("P")
 
 _SQL: Final = sql_folder() / "prices"
 
@@ -98,15 +104,39 @@ class PriceRepo(Repo):
             InexactValue: A row is no `Price`, or the database changed a value (a column's scale, a
                 trigger); ``row`` is its number, ``field`` its field. Nothing is stored.
         """
-        rows = Rows(prices)
+        return await self._ingest(Models(Price, prices), method="upsert_many")
 
+    async def upsert_table(self, table: object) -> Ingest:
+        """Store columns: anything with the Arrow C stream interface; else as `upsert_many`.
+
+        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its
+        columns are found by the names of the model's fields, in any order; an optional one that
+        is missing is left to its default. Decimals may be of any precision up to 38 digits,
+        instants of any zone, texts and ids of any type that holds them.
+
+        Raises:
+            InexactValue: A column is unknown, missing or of a type that would not go in exactly (a
+                float for money, a timestamp without a zone), or a value would not (nanoseconds),
+                or the model refuses a row; ``field`` and ``row`` say which. Nothing is stored.
+            Conflict: As for `upsert_many`.
+        """
+        from quantdb.columns.given import Given  # noqa: PLC0415 - the extra arrow
+        from quantdb.columns.suspects import of_price  # noqa: PLC0415
+
+        return await self._ingest(Given(Price, table, of_price), method="upsert_table")
+
+    async def _ingest(self, source: Source[P], method: str) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "prices", "staged_prices")
-            given = await copy_models(connection, "staged_prices", Price, rows, rules)
+            stored, given = await copied(connection, "prices", "staged_prices", source, rules)
+            if stored == given and not rules:
+                await self._unstage.run(connection)
+                return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
             merged = await self._merge.one(connection, timeout=limit)
-            if merged.inserted + merged.updated < given or rules:
+            inserted = stored + merged.inserted
+            if inserted + merged.updated < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
                     raise _conflict(refused)
@@ -114,19 +144,19 @@ class PriceRepo(Repo):
                 await self._kept(connection, limit)
             await self._unstage.run(connection)
             return Ingest(
-                inserted=merged.inserted,
+                inserted=inserted,
                 updated=merged.updated,
-                existing=given - merged.inserted - merged.updated,
+                existing=given - inserted - merged.updated,
             )
 
         return await call(
             self.db,
             work,
             bulk_scope,
-            operation=self._merge.operation.of("upsert_many"),
+            operation=self._merge.operation.of(method),
             repeat="always",
             bulk=True,
-            may=rows.are_there_still,
+            may=source.are_there_still,
         )
 
     async def _kept(self, connection: Connection, limit: float) -> None:
@@ -163,6 +193,22 @@ class PriceRepo(Repo):
         `contextlib.aclosing`.
         """
         return self._between.stream(self.db, symbol, interval, start, end, method="stream")
+
+    async def table(
+        self, symbol: str, interval: timedelta, start: datetime, end: datetime
+    ) -> "pa.Table":
+        """Return the bars that start in ``[start, end)`` as columns of Arrow; see `Query.table`.
+
+        Raises:
+            InexactValue: A number has more than 20 digits before the point, or 18 decimals.
+        """
+        return await self._between.table(self.db, symbol, interval, start, end, method="table")
+
+    def batches(
+        self, symbol: str, interval: timedelta, start: datetime, end: datetime
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
+        """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
+        return self._between.batches(self.db, symbol, interval, start, end, method="batches")
 
     async def page(
         self, symbol: str, interval: timedelta, limit: int = 100, after: str | None = None

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -16,11 +16,12 @@ from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFou
 from quantdb.exact import on_grid
 from quantdb.ingest import (
     NAMED,
-    Rows,
+    Models,
+    Source,
     and_others,
     bulk_timeout,
     changed,
-    copy_models,
+    copied,
     may_alter,
 )
 from quantdb.models import Ingest, Page, Position, Price, Trade
@@ -32,8 +33,12 @@ from quantdb.rows import trusted
 from quantdb.scopes import bulk_scope, call, commits_alone, refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 __all__ = ["TradeRepo"]
 
+P = TypeVar("P")
 R = TypeVar("R")
 
 _SQL: Final = sql_folder() / "trades"
@@ -163,14 +168,37 @@ class TradeRepo(Repo):
                 its field. Nothing is stored.
             Contention: Another bulk write had the same trades in another order. Nothing is stored.
         """
-        rows = Rows(trades)
+        return await self._ingest(Models(Trade, trades), method="insert_many")
 
+    async def insert_table(self, table: object) -> Ingest:
+        """Store columns: anything with the Arrow C stream interface; else as `insert_many`.
+
+        A table of pyarrow, polars, pandas or DuckDB, a record batch or a stream of them. Its
+        columns are found by the names of the model's fields, in any order; an optional one that
+        is missing is left to its default. Decimals may be of any precision up to 38 digits,
+        instants of any zone, texts and ids of any type that holds them.
+
+        Raises:
+            InexactValue: A column is unknown, missing or of a type that would not go in exactly (a
+                float for money, a timestamp without a zone), or a value would not (nanoseconds),
+                or the model refuses a row; ``field`` and ``row`` say which. Nothing is stored.
+            Conflict: As for `insert_many`.
+        """
+        from quantdb.columns.given import Given  # noqa: PLC0415 - the extra arrow
+        from quantdb.columns.suspects import of_trade  # noqa: PLC0415
+
+        return await self._ingest(Given(Trade, table, of_trade), method="insert_table")
+
+    async def _ingest(self, source: Source[P], method: str) -> Ingest:
         async def work(connection: Connection) -> Ingest:
             await self._stage.run(connection)
             rules = await may_alter(connection, "trades", "staged_trades")
-            given = await copy_models(connection, "staged_trades", Trade, rows, rules)
+            stored, given = await copied(connection, "trades", "staged_trades", source, rules)
+            if stored == given and not rules:
+                await self._unstage.run(connection)
+                return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
-            inserted = await self._merged(connection, limit)
+            inserted = stored + await self._merged(connection, limit)
             if inserted < given or rules:
                 refused = await self._conflicts.all(connection, NAMED, timeout=limit)
                 if refused:
@@ -182,10 +210,10 @@ class TradeRepo(Repo):
             self.db,
             work,
             bulk_scope,
-            operation=self._merge.operation.of("insert_many"),
+            operation=self._merge.operation.of(method),
             repeat="always",
             bulk=True,
-            may=rows.are_there_still,
+            may=source.are_there_still,
         )
 
     async def _merged(self, connection: Connection, limit: float) -> int:
@@ -241,6 +269,20 @@ class TradeRepo(Repo):
         `contextlib.aclosing`.
         """
         return self._between.stream(self.db, symbol, start, end, method="stream")
+
+    async def table(self, symbol: str, start: datetime, end: datetime) -> "pa.Table":
+        """Return the trades of a symbol in ``[start, end)`` as columns of Arrow; see `Query.table`.
+
+        Raises:
+            InexactValue: A number has more than 20 digits before the point, or 18 decimals.
+        """
+        return await self._between.table(self.db, symbol, start, end, method="table")
+
+    def batches(
+        self, symbol: str, start: datetime, end: datetime
+    ) -> "AsyncGenerator[pa.RecordBatch, None]":
+        """Iterate over what `table` returns, in constant memory; see `Query.batches`."""
+        return self._between.batches(self.db, symbol, start, end, method="batches")
 
     async def page(self, symbol: str, limit: int = 100, after: str | None = None) -> Page[Trade]:
         """Return at most *limit* trades of a symbol that come after a cursor.

@@ -5,16 +5,18 @@ import csv
 import gzip
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from uuid import uuid4
 
 import attrs
+import pyarrow as pa
 import pytest
 from cli_runs import MAIN, Run, counts, figures, runner
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 from strategies import prices as any_price
 from strategies import trades as any_trade
 from support import DAWN, DAY, DUSK, HOUR, MICROSECOND, MINUTE, NOON, a_price, a_trade, few, fresh
@@ -254,3 +256,36 @@ async def test_a_reader_that_leaves_is_no_error_to_speak_of(
 
     assert done.stdout.startswith("symbol,side")
     assert done.stderr == ""
+
+
+async def test_a_parquet_file_holds_what_the_table_holds(
+    own: quantdb.Pool, run: Run, tmp_path: Path
+) -> None:
+    symbols = sorted(fresh() for _ in range(3))
+    ends = [NOON, DAWN, DUSK]
+    kept = [a_trade(symbol, executed_at=at) for symbol in symbols for at in sorted(ends)]
+    await TradeRepo(own).insert_many(kept)
+    bars = [a_price(symbol, NOON + n * MINUTE) for symbol in symbols for n in range(2)]
+    await PriceRepo(own).upsert_many(bars)
+
+    trades, prices = str(tmp_path / "trades.parquet"), str(tmp_path / "prices.parquet")
+    await run("export", "trades", trades)
+    await run("export", "prices", prices)
+
+    assert [attrs.asdict(trade) for trade in kept] == read_parquet(trades).to_pylist()
+    assert [attrs.asdict(bar) for bar in bars] == read_parquet(prices).to_pylist()
+    assert names_in(tmp_path) == ["prices.parquet", "trades.parquet"]
+
+
+async def test_a_number_that_parquet_cannot_hold_leaves_no_file(
+    own: quantdb.Pool, run: Run, tmp_path: Path
+) -> None:
+    await TradeRepo(own).insert(a_trade(fresh(), price=Decimal("1e-19")))
+    code, _told, said = await run("export", "trades", str(tmp_path / "trades.parquet"))
+    assert (code, names_in(tmp_path)) == (1, [])
+    assert "more than 18 decimals" in said
+
+
+def read_parquet(file: str) -> pa.Table:
+    read: Callable[[str], pa.Table] = getattr(parquet, "read_table")  # noqa: B009 - its types
+    return read(file)

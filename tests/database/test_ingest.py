@@ -710,3 +710,44 @@ async def test_single_inserts_do_what_bulk_inserts_do(
             except Conflict as conflict:
                 refused.append(conflict.constraint)
             assert refused in ([], ["trades_pkey"] * 2, ["trades_venue_key"] * 2)
+
+
+@pytest.mark.parametrize("row", [19_999, 20_000, 20_001, 40_000, 40_001])
+@pytest.mark.parametrize("form", ["a list", "a generator"])
+async def test_a_row_that_is_there_already_is_found_wherever_it_comes(
+    pool: quantdb.Pool, row: int, form: str
+) -> None:
+    symbol = fresh()
+    trades = trades_of(symbol, 40_003)
+    await TradeRepo(pool).insert(trades[row - 1])
+    report = await TradeRepo(pool).insert_many(FORMS[form](trades))
+    assert Ingest(inserted=40_002, existing=1) == report
+    assert [trade.id for trade in trades] == await ids_of(pool, symbol)
+    bad = [*trades[: row - 1], another_under_the_id(trades[row - 1]), *trades[row:]]
+    with pytest.raises(Conflict) as caught:
+        await TradeRepo(pool).insert_many(FORMS[form](bad))
+    assert (row, "trades_pkey") == (caught.value.row, caught.value.constraint)
+
+
+async def test_a_row_that_repeats_one_copied_before_is_compared_with_it(
+    pool: quantdb.Pool,
+) -> None:
+    symbol = fresh()
+    trades = trades_of(symbol, 30_000)
+    report = await TradeRepo(pool).insert_many(iter([*trades, trades[0]]))
+    assert Ingest(inserted=30_000, existing=1) == report
+    other = trades_of(fresh(), 30_000)
+    with pytest.raises(Conflict) as caught:
+        await TradeRepo(pool).insert_many(iter([*other, another_under_the_id(other[0])]))
+    assert caught.value.row == 30_001
+    assert await ids_of(pool, other[0].symbol) == []
+
+
+async def test_bars_replace_others_wherever_they_come(pool: quantdb.Pool) -> None:
+    bars = minutes(fresh(), range(25_000))
+    await PriceRepo(pool).upsert_many(bars[20_500:20_502])
+    changed = [
+        attrs.evolve(bar, volume=Decimal(9)) if n == 20_501 else bar for n, bar in enumerate(bars)
+    ]
+    report = await PriceRepo(pool).upsert_many(iter(changed))
+    assert Ingest(inserted=24_998, updated=1, existing=1) == report

@@ -26,8 +26,12 @@ from quantdb import (
     retrying,
     transaction,
 )
+from quantdb.columns.types import schema_of
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
+
+NO_TRADES: Final = schema_of(quantdb.Trade).empty_table()
+NO_PRICES: Final = schema_of(quantdb.Price).empty_table()
 
 Call = Callable[[quantdb.Pool], Awaitable[object]]
 
@@ -46,6 +50,22 @@ async def streamed(pool: quantdb.Pool) -> object:
 
 async def streamed_prices(pool: quantdb.Pool) -> object:
     return [price async for price in PriceRepo(pool).stream("x", MINUTE, DAWN, DUSK)]
+
+
+async def batches(pool: quantdb.Pool) -> object:
+    return [batch async for batch in TradeRepo(pool).batches("x", DAWN, DUSK)]
+
+
+async def batches_of_prices(pool: quantdb.Pool) -> object:
+    return [batch async for batch in PriceRepo(pool).batches("x", MINUTE, DAWN, DUSK)]
+
+
+async def insert_table(pool: quantdb.Pool) -> object:
+    return await TradeRepo(pool).insert_table(NO_TRADES)
+
+
+async def upsert_table(pool: quantdb.Pool) -> object:
+    return await PriceRepo(pool).upsert_table(NO_PRICES)
 
 
 async def updated(pool: quantdb.Pool) -> object:
@@ -74,6 +94,9 @@ METHODS: Final[dict[str, tuple[int, int, Call]]] = {
     ),
     "TradeRepo.between": (3, 1, lambda pool: TradeRepo(pool).between("again", DAWN, DUSK)),
     "TradeRepo.stream": (4, 4, streamed),
+    "TradeRepo.table": (5, 5, lambda pool: TradeRepo(pool).table("x", DAWN, DUSK)),
+    "TradeRepo.batches": (5, 5, batches),
+    "TradeRepo.insert_table": (8, 8, insert_table),
     "TradeRepo.page": (3, 1, lambda pool: TradeRepo(pool).page("again")),
     "TradeRepo.latest": (3, 1, lambda pool: TradeRepo(pool).latest("again")),
     "TradeRepo.count": (3, 1, lambda pool: TradeRepo(pool).count("again", DAWN, DUSK)),
@@ -87,6 +110,9 @@ METHODS: Final[dict[str, tuple[int, int, Call]]] = {
     "PriceRepo.find": (3, 1, lambda pool: PriceRepo(pool).find("x", MINUTE, NOON)),
     "PriceRepo.between": (3, 1, lambda pool: PriceRepo(pool).between("x", MINUTE, DAWN, DUSK)),
     "PriceRepo.stream": (4, 4, streamed_prices),
+    "PriceRepo.table": (5, 5, lambda pool: PriceRepo(pool).table("x", MINUTE, DAWN, DUSK)),
+    "PriceRepo.batches": (5, 5, batches_of_prices),
+    "PriceRepo.upsert_table": (8, 8, upsert_table),
     "PriceRepo.page": (3, 1, lambda pool: PriceRepo(pool).page("x", MINUTE)),
     "PriceRepo.latest": (3, 1, lambda pool: PriceRepo(pool).latest(["x"], MINUTE)),
     "PriceRepo.as_of": (3, 1, lambda pool: PriceRepo(pool).as_of("x", MINUTE, NOON + HOUR)),

@@ -24,6 +24,8 @@ SENDING: Final = frozenset(
 ALLOWED: Final = {
     # A type, as the server itself spells it.
     "statement.py: SELECT $1::{name}",
+    # Parameters, each cast to a type: names of the catalogue's, quoted.
+    "columns/spelled.py: SELECT {values}",
     # A text, as a constant of the statement, its quotes doubled; and the texts are our own.
     "scopes.py: DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$",
 }
