@@ -1,0 +1,29 @@
+"""Each fault once, in its short form, under load, and a ledger that must be exact after it."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from soak.record import Record
+from soak.scenarios import NETWORK, SERVER, Scenario
+from soak.stage import SETTINGS, staged
+
+from quantdb.embedded import EmbeddedPostgres
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[EmbeddedPostgres]:
+    """A server that may be killed: nobody else's."""
+    with EmbeddedPostgres(settings=SETTINGS) as server:
+        yield server
+
+
+@pytest.mark.parametrize("scenario", [*SERVER, *NETWORK], ids=lambda one: one.__name__)
+async def test_nothing_is_lost_doubled_late_or_left_over_when(
+    scenario: Scenario, own_server: EmbeddedPostgres
+) -> None:
+    record = Record()
+    async with staged(own_server, record, random.Random(1)) as stage:
+        await scenario(stage)
+        assert stage.ledger.count("acked")
+    assert record.problems == []
