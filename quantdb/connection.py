@@ -159,7 +159,9 @@ class PooledConnection(asyncpg.Connection):
         self.hurry()
         if not self.abandoned:
             self.abandoned = True
-            with suppress(OSError, asyncpg.InterfaceError):
+            with suppress(
+                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+            ):
                 async with asyncio.timeout(self.patience(GRACE)):
                     await self.execute_admitted(query, (), None)
                 self.abandoned = False

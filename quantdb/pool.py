@@ -51,7 +51,15 @@ $quantdb$;
 """
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
-_UNRESETTABLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+# The last is what the driver raises when the connection is lost between its look and its reset.
+_UNRESETTABLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+_OF_CALLS: Final = (TimeoutError, *_UNRESETTABLE)
+"""What a call of the driver's raises that ends in trouble with its connection."""
 _DEADLOCKED: Final = 0.1
 """Seconds that a task waits for a connection that cannot become free: it might be lost."""
 _BETWEEN_DROPS: Final = 1.0
@@ -417,7 +425,7 @@ class Pool:
         except asyncpg.ReadOnlySQLTransactionError as error:
             self.drop_sessions(f"the server takes no writes: {error}")
             raise
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except _OF_CALLS as error:
             lost = is_lost(error)
             if lost:
                 self.health.failed(error)

@@ -138,7 +138,9 @@ async def lent(
         if ours is not None and not elsewhere:
             _tell(ours, problem, began, readonly=readonly)
         # The driver closes a connection that it cannot reset; what was committed stays so.
-        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        with suppress(
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+        ):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
 
 
