@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 
 import pytest
+from soak.callers import CALLERS
 from soak.record import Record
 from soak.scenarios import NETWORK, SERVER, Scenario
 from soak.stage import SETTINGS, staged
@@ -18,7 +19,7 @@ def own_server() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-@pytest.mark.parametrize("scenario", [*SERVER, *NETWORK], ids=lambda one: one.__name__)
+@pytest.mark.parametrize("scenario", [*SERVER, *NETWORK, *CALLERS], ids=lambda one: one.__name__)
 async def test_nothing_is_lost_doubled_late_or_left_over_when(
     scenario: Scenario, own_server: EmbeddedPostgres
 ) -> None:
