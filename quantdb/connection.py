@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -25,7 +25,7 @@ from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
-from quantdb.outcomes import swallowed, unreadable
+from quantdb.outcomes import out_of_time, swallowed, unreadable
 from quantdb.pooler import refuse_session_state
 from quantdb.sockets import watch
 from quantdb.stalls import fed
@@ -186,6 +186,21 @@ class PooledConnection(asyncpg.Connection):
         limit = timeout if isinstance(timeout, int | float) else self.command_timeout
         return asyncio.timeout(limit)
 
+    @contextmanager
+    def typed(self, *, within_a_transaction: bool = True) -> Generator[None]:
+        """Raise StatementTimeout for a statement whose time is up, if it is *within_a_transaction*.
+
+        One that commits itself may have been applied; what its time-out means is not said here.
+        """
+        says = within_a_transaction and self.is_in_transaction()
+        try:
+            yield
+        except TimeoutError as error:
+            meaning = out_of_time(error)
+            if not says or meaning is error:
+                raise
+            raise meaning from error
+
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""
         return self
@@ -304,7 +319,7 @@ class PooledConnection(asyncpg.Connection):
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
-        return CheckedStatement(statement, await self._rules_of(query, statement))
+        return CheckedStatement(self, statement, await self._rules_of(query, statement))
 
     async def copied(
         self,
@@ -476,17 +491,22 @@ def _is_anonymous(statement: Prepared) -> bool:
 class CheckedStatement:
     """A prepared statement behind the boundary; all else is the driver's."""
 
-    __slots__ = ("_plain", "_rules")
+    __slots__ = ("_connection", "_plain", "_rules")
 
-    def __init__(self, plain: object, rules: Rules) -> None:
+    def __init__(self, connection: PooledConnection, plain: object, rules: Rules) -> None:
+        self._connection = connection
         self._plain = plain
         self._rules = rules
 
     def __getattr__(self, name: str) -> object:
         attribute: object = getattr(self._plain, name)
-        if name in {"cursor", "explain", "fetch", "fetchrow", "fetchval"} and callable(attribute):
+        if not callable(attribute):
+            return attribute
+        if name == "cursor":
+            return lambda *args, **options: attribute(*self._sent(args), **options)
+        if name in {"explain", "fetch", "fetchrow", "fetchval"}:
             return self._checking(attribute)
-        if name in {"executemany", "fetchmany"} and callable(attribute):
+        if name in {"executemany", "fetchmany"}:
             return self._checking_many(attribute)
         return attribute
 
@@ -494,15 +514,19 @@ class CheckedStatement:
         # The driver says in its own words when the number is wrong.
         return checked(self._rules, args) if len(args) == len(self._rules) else args
 
-    def _checking(self, plain: Callable[..., object]) -> Callable[..., object]:
-        def method(*args: object, **options: object) -> object:
-            return plain(*self._sent(args), **options)
+    def _checking(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
+        async def method(*args: object, **options: object) -> object:
+            sent = self._sent(args)
+            with self._connection.typed():
+                return await plain(*sent, **options)
 
         return method
 
-    def _checking_many(self, plain: Callable[..., object]) -> Callable[..., object]:
-        def method(args: Iterable[Sequence[object]], **options: object) -> object:
-            return plain([self._sent_of(row, n) for n, row in enumerate(args, 1)], **options)
+    def _checking_many(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
+        async def method(args: Iterable[Sequence[object]], **options: object) -> object:
+            sent = [self._sent_of(row, n) for n, row in enumerate(args, 1)]
+            with self._connection.typed():
+                return await plain(sent, **options)
 
         return method
 
@@ -531,9 +555,10 @@ class CheckedCursor:
         self._options = options
 
     async def _opened(self) -> object:
-        async with self._connection.within(self._options.get("timeout")):
-            sent = await self._connection.admitted(self._query, self._args)
-            return await self._connection.portably(lambda: self._plain(sent))
+        with self._connection.typed():
+            async with self._connection.within(self._options.get("timeout")):
+                sent = await self._connection.admitted(self._query, self._args)
+                return await self._connection.portably(lambda: self._plain(sent))
 
     def __await__(self) -> Generator[object, None, object]:
         return self._opened().__await__()
@@ -564,10 +589,11 @@ def _behind_the_boundary(name: str) -> None:
             self.clean = False
         elif of_transactions["back"] and (self.abandoned or self.is_cut_short()):
             return await self.roll_back_in_a_hurry(query)
-        async with self.within(options.get("timeout")):
-            if of_transactions is not None and of_transactions["begin"] and self.opening:
-                return await _opened(self, query)
-            result = await _checked_and_run(self, plain, query, args, options)
+        with self.typed(within_a_transaction=of_transactions is None):
+            async with self.within(options.get("timeout")):
+                if of_transactions is not None and of_transactions["begin"] and self.opening:
+                    return await _opened(self, query)
+                result = await _checked_and_run(self, plain, query, args, options)
         if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result
@@ -626,9 +652,10 @@ def _many_behind_the_boundary(name: str) -> None:
         self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
     ) -> object:
         self.clean = False
-        async with self.within(options.get("timeout")):
-            sent = await self.admitted_rows(query, args)
-            return await self.portably(lambda: plain(self, query, sent, **options))
+        with self.typed():
+            async with self.within(options.get("timeout")):
+                sent = await self.admitted_rows(query, args)
+                return await self.portably(lambda: plain(self, query, sent, **options))
 
     _put(name, method)
 

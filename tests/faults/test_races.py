@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
 import pytest
-from proxy import FaultProxy, kind
+from proxy import FaultProxy, Link, Message, kind
 from support import a_trade
 
 import quantdb
-from quantdb import CommitUnknown, ConnectionLost, PoolConfig, TradeRepo
+from quantdb import CommitUnknown, ConnectionLost, PoolConfig, StatementTimeout, TradeRepo, retrying
 from quantdb.connection import pooled
 from quantdb.transaction import ended, lent
 
@@ -83,3 +83,71 @@ async def test_a_session_that_was_ended_while_nobody_used_it_is_lost(
     with pytest.raises(meaning):
         await call(own)
     await call(own)
+
+
+async def run_prepared(tx: quantdb.Connection) -> object:
+    return await (await tx.prepare("SELECT 1")).fetchval()
+
+
+async def run_cursor(tx: quantdb.Connection) -> object:
+    return await tx.cursor("SELECT 1")
+
+
+STATEMENTS: list[Callable[[quantdb.Connection], Awaitable[object]]] = [
+    lambda tx: tx.execute("INSERT INTO users (name) VALUES ($1)", "x"),
+    lambda tx: tx.execute("INSERT INTO users (name) VALUES ('x')"),
+    lambda tx: tx.fetchval("SELECT 1"),
+    lambda tx: tx.executemany("INSERT INTO users (name) VALUES ($1)", [("x",)]),
+    run_prepared,
+    run_cursor,
+]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS, ids=[*"efvmpc"])
+async def test_a_statement_of_one_s_own_into_a_hole_is_a_lost_connection(
+    statement: Callable[[quantdb.Connection], Awaitable[object]], proxy: FaultProxy
+) -> None:
+    """A unit of work that is made of such statements is therefore repeated."""
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=0.5)
+    attempts = 0
+
+    async def work(tx: quantdb.Connection) -> None:
+        nonlocal attempts
+        attempts += 1
+        await statement(tx)
+
+    def at_the_statement(_link: Link, message: Message) -> bool:
+        return message.side == "client" and (
+            message.kind == "B" or (message.kind == "Q" and b"INSERT" in message.raw)
+        )
+
+    async with quantdb.create_pool(config) as own:
+        await retrying(own, work)
+        attempts = 0
+        proxy.once(at_the_statement, "hole")
+        await retrying(own, work)
+        assert attempts == 2
+        proxy.once(at_the_statement, "hole")
+        with pytest.raises(ConnectionLost) as lost:
+            async with quantdb.transaction(own) as tx:
+                await statement(tx)
+        assert lost.value.outcome == "not_applied"
+
+
+async def test_a_statement_of_one_s_own_that_is_slow_is_ended(dsn: str) -> None:
+    config = PoolConfig(dsn, min_size=0, max_size=1, command_timeout=0.3)
+    async with quantdb.create_pool(config) as own:
+        with pytest.raises(StatementTimeout):
+            async with quantdb.transaction(own) as tx:
+                await tx.fetchval("SELECT pg_sleep(20)")
+        # Outside of a transaction it commits itself, and nothing is claimed.
+        async with own.acquire() as connection:
+            with pytest.raises(TimeoutError) as ended:
+                await connection.execute("SELECT pg_sleep(20)")
+            assert not isinstance(ended.value, StatementTimeout)
+        # A time-out of the caller's own stays his.
+        with pytest.raises(TimeoutError) as his:
+            async with quantdb.transaction(own) as tx:
+                async with asyncio.timeout(0.1):
+                    await tx.fetchval("SELECT pg_sleep(0.2)")
+        assert not isinstance(his.value, StatementTimeout)
