@@ -62,9 +62,7 @@ class Audit:
             "stored in part": self.torn,
             "present and of nobody": self.strange,
         }
-        return [
-            f"{len(keys)} rows are {what}, as {keys[0]}" for what, keys in said.items() if keys
-        ]
+        return [f"{len(keys)} rows are {what}, as {keys[0]}" for what, keys in said.items() if keys]
 
 
 class Ledger:

@@ -84,9 +84,7 @@ class Load:
         """How many workers there are for each of `times`."""
         return len(WRITERS) + len(READERS)
 
-    async def _worker(
-        self, number: int, work: Callable[["Load", int], Awaitable[None]]
-    ) -> None:
+    async def _worker(self, number: int, work: Callable[["Load", int], Awaitable[None]]) -> None:
         while not self._stopping.is_set():
             await work(self, number)
             await asyncio.sleep(self._rng.uniform(0, 2 * self.pause))
@@ -144,9 +142,7 @@ class Load:
 
     async def send(self, trade: Trade, unit: Unit, worker: int = -1) -> None:
         """Store a trade; remember it if nobody knows whether it is stored."""
-        await self.timed(
-            "insert", lambda: TradeRepo(self._pool).insert(trade), unit, worker=worker
-        )
+        await self.timed("insert", lambda: TradeRepo(self._pool).insert(trade), unit, worker=worker)
         if unit.fate == "unknown":
             self.unresolved.append((trade, unit))
 
@@ -177,9 +173,7 @@ class Load:
         """Store a row without a key by a statement that commits itself."""
         unit = self._ledger.unit("soak_entries", uuid4())
         [key] = unit.keys
-        await self.timed(
-            "raw", lambda: self._pool.execute(INSERT, key, None), unit, worker=worker
-        )
+        await self.timed("raw", lambda: self._pool.execute(INSERT, key, None), unit, worker=worker)
 
     async def bulk(self, worker: int) -> None:
         """Store forty trades by COPY, or those again whose outcome is unknown."""
@@ -200,9 +194,7 @@ class Load:
     async def read(self, worker: int) -> None:
         """Read the newest trades of a symbol."""
         symbol = self._rng.choice(SYMBOLS)
-        await self.timed(
-            "read", lambda: TradeRepo(self._pool).latest(symbol, 20), worker=worker
-        )
+        await self.timed("read", lambda: TradeRepo(self._pool).latest(symbol, 20), worker=worker)
 
     async def fetch(self, worker: int) -> None:
         """Read by a statement of one's own."""

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -101,17 +101,10 @@ class Stage:
     async def recovered(self, name: str, began: float, dsn: str) -> None:
         """Wait until a server takes connections and the pool has noticed; enter both."""
         async with asyncio.timeout(30):
-            while True:
-                try:
-                    connection = await asyncpg.connect(dsn, timeout=1)
-                except (OSError, asyncpg.PostgresError):
-                    await asyncio.sleep(0.005)
-                else:
-                    break
+            while not await _accepts(dsn):
+                await asyncio.sleep(0.005)
         accepting = self.record.now()
         self.record.marks.append(Mark(name, began, accepting))
-        with suppress(OSError, asyncpg.InterfaceError):
-            await connection.close()
         until = accepting + 4 * RECOVERY
         while self.record.now() < until:
             found = self.record.successes_since(accepting)
@@ -189,6 +182,15 @@ class Stage:
         return f"{count}" if count else ""
 
 
+async def _accepts(dsn: str) -> bool:
+    try:
+        connection = await asyncpg.connect(dsn, timeout=1)
+    except (OSError, asyncpg.PostgresError):
+        return False
+    connection.terminate()
+    return True
+
+
 def _is_of_the_package(task: "asyncio.Task[object]") -> bool:
     code = getattr(task.get_coro(), "cr_code", None)
     file = str(getattr(code, "co_filename", ""))
@@ -240,9 +242,12 @@ async def staged(
     mode: Mode = "explicit",
 ) -> AsyncGenerator[Stage]:
     """Give a stage on a database of its own."""
-    async with database_on(server) as dsn, FaultProxy.before(dsn) as proxy:
-        async with staged_before(server, dsn, proxy, record, rng, scale=scale, mode=mode) as stage:
-            yield stage
+    async with (
+        database_on(server) as dsn,
+        FaultProxy.before(dsn) as proxy,
+        staged_before(server, dsn, proxy, record, rng, scale=scale, mode=mode) as stage,
+    ):
+        yield stage
 
 
 @asynccontextmanager

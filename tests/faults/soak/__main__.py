@@ -1,0 +1,74 @@
+"""Run the faults in random order for as long as you like, and write a report.
+
+python -m soak --minutes 10 --seed 7 --into build/soak
+"""
+
+import argparse
+import asyncio
+import logging
+import random
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import attrs
+from soak.callers import CALLERS
+from soak.record import Record
+from soak.scenarios import NETWORK, SERVER, Scenario
+from soak.stage import SETTINGS, Mode, staged
+
+from quantdb.embedded import EmbeddedPostgres
+
+ALL: Final[tuple[Scenario, ...]] = (*SERVER, *NETWORK, *CALLERS)
+
+
+@attrs.frozen
+class Run:
+    """What is asked for."""
+
+    minutes: float
+    seed: int
+    into: Path
+    only: str
+
+
+async def soak(run: Run, record: Record) -> None:
+    """Play all faults in random order, again and again, on a stage of its own each time round."""
+    rng = random.Random(run.seed)
+    until = time.monotonic() + 60 * run.minutes
+    with EmbeddedPostgres(settings=SETTINGS) as server:
+        while time.monotonic() < until:
+            mode: Mode = rng.choice(("explicit", "statement"))
+            scenarios = [one for one in ALL if run.only in one.__name__]
+            rng.shuffle(scenarios)
+            async with staged(server, record, rng, mode=mode) as stage:
+                for scenario in scenarios:
+                    stage.scale = rng.choice((0.5, 1, 1, 2, 3))
+                    known = len(record.problems)
+                    print(f"{record.now():7.1f} s  {scenario.__name__}", mode, stage.scale)
+                    await scenario(stage)
+                    for problem in record.problems[known:]:
+                        print(problem, file=sys.stderr)
+                    if time.monotonic() > until:
+                        break
+
+
+def main() -> int:
+    """Run, and say by the exit code whether all was well."""
+    parser = argparse.ArgumentParser(prog="soak", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--seed", type=int, default=random.randrange(2**32))
+    parser.add_argument("--into", type=Path, default=Path("build/soak"))
+    parser.add_argument("--only", default="", help="a part of the faults' names")
+    given = parser.parse_args()
+    run = Run(given.minutes, given.seed, given.into, given.only)
+    print(f"seed {run.seed}", flush=True)
+    logging.getLogger("quantdb").setLevel(logging.ERROR)
+    record = Record()
+    asyncio.run(soak(run, record))
+    print(f"{len(record.calls)} calls, {len(record.marks)} faults, {len(record.problems)} problems")
+    return 1 if record.problems else 0
+
+
+sys.exit(main())
