@@ -62,6 +62,14 @@ class Stage:
         finally:
             await connection.close()
 
+    async def script(self, sql: str) -> None:
+        """Run statements that go past the proxy and the pool."""
+        connection = await self.direct()
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
     async def backends(self) -> list[int]:
         """Return the processes of the server that serve the pool."""
         connection = await self.direct()
