@@ -25,7 +25,7 @@ from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
-from quantdb.outcomes import out_of_time, swallowed, unreadable
+from quantdb.outcomes import is_stale_plan, out_of_time, swallowed, unreadable
 from quantdb.pooler import refuse_session_state
 from quantdb.sockets import watch
 from quantdb.stalls import fed
@@ -42,6 +42,10 @@ _OF_TRANSACTIONS: Final = re.compile(
     r"\s*(?:(?P<begin>BEGIN)|(?P<back>ROLLBACK)|COMMIT|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*",
     re.IGNORECASE,
 )
+# What the driver raises, among others, where it could not send a statement.
+_UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+_TRIED_AGAIN: Final = 3
+"""Times that a statement is prepared again: one that is forgotten may be in the way of the next."""
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -264,8 +268,8 @@ class PooledConnection(asyncpg.Connection):
         async with self.within(timeout):
             try:
                 return await run(query, *args, timeout=timeout)
-            except asyncpg.UnsupportedClientFeatureError as error:
-                await self.go_portable_after(error)
+            except _UNSENT as error:
+                await self.go_on_after(error)
                 return await run(query, *args, timeout=timeout)
 
     async def execute_admitted(
@@ -303,13 +307,15 @@ class PooledConnection(asyncpg.Connection):
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
 
-        The driver says so before it has sent anything.
+        The driver says so before it has sent anything; and it is called again as well if the driver
+        has forgotten what it had prepared.
         """
-        try:
-            return await call()
-        except asyncpg.UnsupportedClientFeatureError as error:
-            await self.go_portable_after(error)
-            return await call()
+        for _attempt in range(_TRIED_AGAIN):
+            try:
+                return await call()
+            except _UNSENT as error:
+                await self.go_on_after(error)
+        return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
         """Have the server look at a statement whose arguments will be checked."""
@@ -399,7 +405,13 @@ class PooledConnection(asyncpg.Connection):
 
     async def _learnt(self, query: str) -> Rules:
         """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
-        statement = await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
+
+        async def asked() -> Prepared:
+            prepared = await _prepare_and_keep(self, query, use_cache=True)
+            prepared.get_parameters()  # raises if the driver has forgotten it meanwhile
+            return prepared
+
+        statement = await self.portably(asked)
         if _is_anonymous(statement):
             await self._go_portable()
         if len(self._rules) >= _STATEMENTS_KNOWN:
@@ -410,11 +422,17 @@ class PooledConnection(asyncpg.Connection):
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
 
-    async def go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
-        """Use the portable codecs from now on; raise *error* if they are in use already."""
-        if self._portable:
+    async def go_on_after(
+        self, error: asyncpg.InterfaceError | asyncpg.InternalClientError
+    ) -> None:
+        """Make good what kept a statement from being sent; raise *error* if nothing can."""
+        if isinstance(error, asyncpg.UnsupportedClientFeatureError) and not self._portable:
+            await self._go_portable()
+        elif is_stale_plan(error):
+            # The driver's count of who uses a statement is wrong from now on.
+            self.retired = True
+        else:
             raise error
-        await self._go_portable()
 
     async def _go_portable(self) -> None:
         if not self._portable:
@@ -617,8 +635,8 @@ async def _checked_and_run(
         sent = args if is_script else await connection.admitted(query, args)
     try:
         return await plain(connection, query, *sent, **options)
-    except asyncpg.UnsupportedClientFeatureError as error:
-        await connection.go_portable_after(error)
+    except _UNSENT as error:
+        await connection.go_on_after(error)
         return await plain(connection, query, *sent, **options)
     except asyncpg.ProtocolError as error:
         unread = unreadable(error)

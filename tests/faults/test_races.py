@@ -11,6 +11,7 @@ from support import a_trade
 import quantdb
 from quantdb import CommitUnknown, ConnectionLost, PoolConfig, StatementTimeout, TradeRepo, retrying
 from quantdb.connection import pooled
+from quantdb.outcomes import fail
 from quantdb.transaction import ended, lent
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
@@ -151,3 +152,47 @@ async def test_a_statement_of_one_s_own_that_is_slow_is_ended(dsn: str) -> None:
                 async with asyncio.timeout(0.1):
                     await tx.fetchval("SELECT pg_sleep(0.2)")
         assert not isinstance(his.value, StatementTimeout)
+
+
+async def test_a_statement_that_is_forgotten_while_it_is_prepared_is_prepared_again(
+    dsn: str,
+) -> None:
+    """Another connection learns of a change of the schema; the driver lets all of them forget."""
+    async with FaultProxy.before(dsn) as slow:
+        slow.latency = 0.02
+        config = PoolConfig(
+            slow.dsn, min_size=0, max_size=2, command_timeout=5, statement_cache_size=1
+        )
+        async with quantdb.create_pool(config) as own:
+            async with own.acquire() as first, own.acquire() as other:
+                inner = pooled(first)
+                assert inner is not None
+                for statement in (
+                    lambda: run_cursor(first),
+                    lambda: first.fetchval("SELECT 2"),
+                    lambda: TradeRepo(first).latest("x"),
+                ):
+                    async with first.transaction():
+                        await first.fetchval("SELECT 0")
+                        closing = slow.once(kind("C"), "pass")
+                        work = asyncio.create_task(statement())
+                        async with asyncio.timeout(5):
+                            while not closing.hits and not work.done():  # noqa: ASYNC110
+                                await asyncio.sleep(0.001)
+                        await other.reload_schema_state()
+                        await work
+                        # The driver's count is wrong now; what comes next does not notice.
+                        assert await first.fetchval("SELECT 3") == 3
+                        assert await first.fetchval("SELECT 4") == 4
+                assert inner.retired
+            assert await own.fetchval("SELECT 1") == 1
+
+
+def test_a_time_out_of_the_server_is_one_in_any_language() -> None:
+    for said, meaning in {
+        "canceling statement due to statement timeout": StatementTimeout,
+        "storniere Anfrage wegen Zeitüberschreitung der Anfrage": StatementTimeout,
+        "canceling statement due to user request": asyncpg.QueryCanceledError,
+    }.items():
+        with pytest.raises(meaning):
+            fail(asyncpg.QueryCanceledError(said))
