@@ -101,6 +101,8 @@ class Lease(AbstractAsyncContextManager[FullConnection]):
         ours = pooled(connection)
         if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
             ours.hurry()
+        if ours is not None and isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            ours.retired = True  # a standby's, be the others dropped just before or not
         await self._pool.release(connection)
 
     def __await__(self) -> Generator[object, None, FullConnection]:
@@ -424,13 +426,13 @@ class Pool:
             raise
         except asyncpg.ReadOnlySQLTransactionError as error:
             self.drop_sessions(f"the server takes no writes: {error}")
-            raise
+            fail(error)
         except _OF_CALLS as error:
             lost = is_lost(error)
             if lost:
                 self.health.failed(error)
             elif not isinstance(error, TimeoutError):
-                raise
+                fail(error)
             if _only_reads(query):
                 fail(out_of_time(error))
             fail(error, committing=True)

@@ -136,7 +136,7 @@ async def lent(
         # A lost connection that is not this one is another database's.
         elsewhere = isinstance(problem, ConnectionLost) and is_alive(connection)
         if ours is not None and not elsewhere:
-            _tell(ours, problem, began, readonly=readonly)
+            _tell(ours, connection, problem, began, readonly=readonly)
         # The driver closes a connection that it cannot reset; what was committed stays so.
         with suppress(
             OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
@@ -151,9 +151,19 @@ def pool_behind(db: Database) -> OurPool | None:
     return db if isinstance(db, OurPool) else None
 
 
-def _tell(pool: OurPool, error: BaseException | None, began: float, *, readonly: bool) -> None:
+def _tell(
+    pool: OurPool,
+    connection: Connection,
+    error: BaseException | None,
+    began: float,
+    *,
+    readonly: bool,
+) -> None:
     """Let a pool know how the block of a borrower ended."""
     if isinstance(error, ReadOnly) and not readonly:
+        session = pooled(connection)
+        if session is not None:  # it goes, be the others dropped just before or not
+            session.retired = True
         pool.drop_sessions(f"the server takes no writes: {error}")
     elif isinstance(error, ConnectionLost | CommitUnknown):
         pool.health.failed(error)
