@@ -289,7 +289,8 @@ def _is_ready(process: int) -> bool:
         lines = (_DATA / "postmaster.pid").read_text().splitlines()
     except OSError:
         return False
-    return lines[:1] == [str(process)] and [line.strip() for line in lines[7:8]] == ["ready"]
+    state = [line.strip() for line in lines[7:8]]
+    return lines[:1] == [str(process)] and state in (["ready"], ["standby"])
 
 
 def _said(since: int) -> str:

@@ -80,7 +80,7 @@ def test_a_serial_history_is_clean_and_one_with_a_stale_read_is_not(seed: int) -
             lists = before
         history.append(Transaction(number, steps, fate))
     rng.shuffle(history)
-    assert [] == anomalies(history, lists)
+    assert anomalies(history, lists) == []
     # Somebody writes by what he read long ago: a lost update, were it not a list.
     key = max(lists, key=lambda one: len(lists[one]))
     stale = acked(-1, Read(key, tuple(lists[key][:-5])), Append(key, -1))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from soak.callers import CALLERS
 from soak.histories import HISTORIES
+from soak.promotion import a_standby_is_promoted
 from soak.record import Record
 from soak.scenarios import NETWORK, SERVER, Scenario
 from soak.stage import SETTINGS, staged
@@ -20,7 +21,9 @@ def own_server() -> Iterator[EmbeddedPostgres]:
         yield server
 
 
-@pytest.mark.parametrize("scenario", [*SERVER, *NETWORK, *CALLERS, *HISTORIES], ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    "scenario", [*SERVER, *NETWORK, *CALLERS, *HISTORIES], ids=lambda one: one.__name__
+)
 async def test_nothing_is_lost_doubled_late_or_left_over_when(
     scenario: Scenario, own_server: EmbeddedPostgres
 ) -> None:
@@ -28,4 +31,11 @@ async def test_nothing_is_lost_doubled_late_or_left_over_when(
     async with staged(own_server, record, random.Random(1)) as stage:
         await scenario(stage)
         assert any(call.outcome == "acked" for call in record.calls)
+    assert not record.problems, "\n".join(record.problems)
+
+
+async def test_nothing_is_lost_doubled_late_or_left_over_when_a_standby_is_promoted() -> None:
+    record = Record()
+    await a_standby_is_promoted(record, random.Random(1))
+    assert any(call.outcome == "acked" for call in record.calls)
     assert not record.problems, "\n".join(record.problems)

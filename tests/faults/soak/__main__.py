@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final
 
 import attrs
+
+from quantdb.embedded import EmbeddedPostgres
 from soak.callers import CALLERS
 from soak.histories import HISTORIES
 from soak.record import Record
 from soak.scenarios import NETWORK, SERVER, Scenario
 from soak.stage import SETTINGS, Mode, staged
-
-from quantdb.embedded import EmbeddedPostgres
 
 ALL: Final[tuple[Scenario, ...]] = (*SERVER, *NETWORK, *CALLERS, *HISTORIES)
 

@@ -9,10 +9,6 @@ from uuid import UUID, uuid4
 
 import attrs
 from proxy import Act
-from soak.ledger import Unit
-from soak.load import INSERT, trade_of
-from soak.scenarios import ANSWER, Scenario, every
-from soak.stage import Stage, config_of
 
 import quantdb
 from quantdb import (
@@ -24,6 +20,10 @@ from quantdb import (
     Trade,
     TradeRepo,
 )
+from soak.ledger import Unit
+from soak.load import INSERT, trade_of
+from soak.scenarios import ANSWER, Scenario, every
+from soak.stage import Stage, config_of
 
 T = TypeVar("T")
 

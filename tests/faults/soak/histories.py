@@ -12,13 +12,13 @@ from uuid import UUID, uuid4
 
 import attrs
 from proxy import kind
+
+import quantdb
+from quantdb import retrying
 from soak.anomalies import Append, Read, Transaction, anomalies
 from soak.ledger import Unit
 from soak.scenarios import ANSWER, BEGIN, COMMIT, Scenario
 from soak.stage import Stage
-
-import quantdb
-from quantdb import retrying
 
 TABLES: Final = """
 CREATE TABLE IF NOT EXISTS soak_accounts (
@@ -206,7 +206,7 @@ async def lists_keep_their_order(stage: Stage) -> None:
 
 async def _appended(stage: Stage, book: UUID, number: int, rng: random.Random) -> Transaction:
     plan: list[tuple[int, int | None]] = [
-        (rng.randrange(_LISTS), number * 10 + place if rng.random() < 0.6 else None)  # noqa: PLR2004
+        (rng.randrange(_LISTS), number * 10 + place if rng.random() < 0.6 else None)
         for place in range(rng.randint(1, 4))
     ]
     steps: list[Append | Read] = []

@@ -10,11 +10,10 @@ from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
-from soak.ledger import Ledger, Unit
-from soak.record import Call, Outcome, Record
-
 import quantdb
 from quantdb import QuantDBError, Trade, TradeRepo, retrying
+from soak.ledger import Ledger, Unit
+from soak.record import Call, Outcome, Record
 
 T = TypeVar("T")
 

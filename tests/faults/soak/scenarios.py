@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Final, Literal
 
 from proxy import Act, Link, Message, When, kind, says
+
 from soak.stage import Stage
 
 Scenario = Callable[[Stage], Awaitable[None]]
@@ -97,7 +98,7 @@ async def connections_are_reset(stage: Stage) -> None:
                 act: Act = stage.rng.choice(("reset", "reset after", "close", "close after"))
                 stage.proxy.once(stage.rng.choice(points), act, times=stage.rng.randint(1, 5))
                 await stage.busy(0.1)
-                stage.proxy.cut(reset=stage.rng.random() < 0.5)  # noqa: PLR2004
+                stage.proxy.cut(reset=stage.rng.random() < 0.5)
 
 
 async def the_network_is_a_hole(stage: Stage) -> None:

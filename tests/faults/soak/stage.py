@@ -12,13 +12,13 @@ from uuid import uuid4
 import asyncpg
 import attrs
 from proxy import FaultProxy
-from soak.ledger import ENTRIES, Ledger
-from soak.load import Load
-from soak.record import Gap, Mark, Record
 
 import quantdb
 from quantdb import PoolConfig
 from quantdb.embedded import EmbeddedPostgres
+from soak.ledger import ENTRIES, Ledger
+from soak.load import Load
+from soak.record import Gap, Mark, Record
 
 SETTINGS: Final = {"synchronous_commit": "on", "max_connections": "60"}
 """A temporary server does not wait for its log, and a crash would take acknowledged rows."""
