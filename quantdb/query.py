@@ -9,8 +9,8 @@ from typing import Final, Generic, TypeVar, overload
 import attrs
 
 from quantdb import exact, sqlfile
-from quantdb.database import Connection, Database, Row
-from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ShapeMismatch
+from quantdb.database import Connection, Database, Row, is_pool
+from quantdb.errors import Ambiguous, InexactValue, NotFound, QuantDBError, ReadOnly, ShapeMismatch
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
 from quantdb.scopes import call, doom, kept_as_sent, single_scope, statement_scope
@@ -52,7 +52,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_statement", "file", "row")
+    __slots__ = ("_build", "_calls_a_writer", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -82,6 +82,7 @@ class Query(Generic[R]):
         self.file: Final = sqlfile.read(file, root)
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
+        self._calls_a_writer = False
         self._statement: Final = Statement(self.file)
 
     def __repr__(self) -> str:
@@ -205,13 +206,19 @@ class Query(Generic[R]):
         *,
         idempotent: bool = False,
     ) -> T:
-        reads = self._reads
-        repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        return await call(db, work, scope, repeat=repeat, reads=reads)
+        if self._reads and is_pool(db):
+            try:
+                return await call(db, work, scope, repeat="always", reads=True)
+            except ReadOnly:
+                # What looks like a read calls a function that writes; or it is a standby, which
+                # says so again. Nothing was written, and from now on it is repeated as a write is.
+                self._calls_a_writer = True
+        repeat: Repeat = "always" if self._reads or idempotent else "unapplied"
+        return await call(db, work, scope, repeat=repeat, reads=self._reads)
 
     @property
     def _reads(self) -> bool:
-        return not self.file.writes and not self.file.lingers
+        return not self.file.writes and not self.file.lingers and not self._calls_a_writer
 
     def _single_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
         return single_scope(db, reads=self._reads)

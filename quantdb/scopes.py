@@ -40,13 +40,13 @@ T = TypeVar("T")
 
 
 def statement_scope(
-    db: Database, *, forgettable: bool = False
+    db: Database, *, readonly: bool = False, forgettable: bool = False
 ) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for statements of ours whose errors all get out.
 
     They swallow no error, so the question whether one was is saved.
     """
-    return scope(db, None, readonly=False, forgettable=forgettable)
+    return scope(db, None, readonly=readonly, forgettable=forgettable)
 
 
 @asynccontextmanager
@@ -55,7 +55,7 @@ async def single_scope(db: Database, *, reads: bool = False) -> AsyncGenerator[C
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
     commits itself, so that a connection that is lost meanwhile leaves the outcome unknown unless
-    the statement only *reads*.
+    the statement only *reads*. A transaction of a pool's own holds it to that.
     """
     if isinstance(db, Pool) and db.config.transactions == "statement":
         async with lent(db) as connection:
@@ -70,7 +70,7 @@ async def single_scope(db: Database, *, reads: bool = False) -> AsyncGenerator[C
             except Exception as error:
                 fail(error, committing=not reads)
     else:
-        async with statement_scope(db) as connection:
+        async with statement_scope(db, readonly=reads and is_pool(db)) as connection:
             yield connection
 
 

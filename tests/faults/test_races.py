@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import asyncpg
 import pytest
-from proxy import FaultProxy, Link, Message, kind
-from support import a_trade
+from proxy import FaultProxy, Link, Message, kind, says
+from support import a_trade, fresh, ids_of, look_once, query
 
 import quantdb
 from quantdb import CommitUnknown, ConnectionLost, PoolConfig, StatementTimeout, TradeRepo, retrying
@@ -196,3 +197,51 @@ def test_a_time_out_of_the_server_is_one_in_any_language() -> None:
     }.items():
         with pytest.raises(meaning):
             fail(asyncpg.QueryCanceledError(said))
+
+
+async def test_a_reply_that_never_came_is_looked_for_though_the_time_for_repeats_is_over(
+    proxy: FaultProxy, pool: quantdb.Pool
+) -> None:
+    trade = a_trade(fresh())
+    config = PoolConfig(
+        proxy.dsn, min_size=0, max_size=1, command_timeout=1, acquire_timeout=5, retry_timeout=0.5
+    )
+    async with quantdb.create_pool(config) as own:
+        await TradeRepo(own).latest("x")
+        rule = proxy.once(says("COMMIT", side="server"), "hole")
+        assert trade == await TradeRepo(own).insert(trade)
+        assert rule.hits
+    assert await ids_of(pool, trade.symbol) == [trade.id]
+
+
+async def test_what_selects_a_function_that_writes_is_not_repeated_as_a_read(
+    proxy: FaultProxy, pool: quantdb.Pool, tmp_path: Path
+) -> None:
+    name = f"t{fresh()}"
+    await pool.execute(f"CREATE TABLE {name} (n int)")
+    await pool.execute(
+        f"CREATE FUNCTION f{name}() RETURNS int LANGUAGE sql AS "
+        f"'INSERT INTO {name} VALUES (1) RETURNING n'"
+    )
+    writes = query(tmp_path, f"SELECT f{name}()", int)
+    reads = query(tmp_path, f"SELECT count(*) FROM {name}", int)
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=5)
+    async with quantdb.create_pool(config) as own:
+        for count in (1, 2):  # the first call is also the one by which it is learnt
+            proxy.once(says("COMMIT", side="server"), "reset")
+            with pytest.raises(CommitUnknown):
+                await writes.one(own)
+            assert await look_once(pool, f"SELECT count(*) FROM {name}") == count
+            proxy.heal()
+            proxy.once(kind("B"), "reset")
+            assert await writes.one(own) == 1
+            assert await look_once(pool, f"SELECT count(*) FROM {name}") == count + 1
+            await pool.execute(
+                f"DELETE FROM {name} WHERE ctid IN (SELECT ctid FROM {name} LIMIT 1)"
+            )
+            proxy.heal()
+        proxy.once(says("COMMIT", side="server"), "reset", times=2)
+        assert await reads.one(own) == 2
+        sessions = {await own.fetchval("SELECT pg_backend_pid()")}
+        assert await writes.one(own) == 1
+        assert {await own.fetchval("SELECT pg_backend_pid()")} == sessions
