@@ -517,15 +517,13 @@ class CheckedStatement:
         self._rules = rules
 
     def __getattr__(self, name: str) -> object:
-        attribute: object = getattr(self._plain, name)
-        if not callable(attribute):
-            return attribute
-        if name == "cursor":
-            return lambda *args, **options: attribute(*self._sent(args), **options)
         if name in {"explain", "fetch", "fetchrow", "fetchval"}:
-            return self._checking(attribute)
+            return self._checking(getattr(self._plain, name))
         if name in {"executemany", "fetchmany"}:
-            return self._checking_many(attribute)
+            return self._checking_many(getattr(self._plain, name))
+        attribute: object = getattr(self._plain, name)
+        if name == "cursor" and callable(attribute):
+            return self._opening(attribute)
         return attribute
 
     def _sent(self, args: Sequence[object]) -> Sequence[object]:
@@ -537,6 +535,12 @@ class CheckedStatement:
             sent = self._sent(args)
             with self._connection.typed():
                 return await plain(*sent, **options)
+
+        return method
+
+    def _opening(self, plain: Callable[..., object]) -> Callable[..., object]:
+        def method(*args: object, **options: object) -> object:
+            return plain(*self._sent(args), **options)
 
         return method
 
@@ -635,14 +639,14 @@ async def _checked_and_run(
         sent = args if is_script else await connection.admitted(query, args)
     try:
         return await plain(connection, query, *sent, **options)
-    except _UNSENT as error:
-        await connection.go_on_after(error)
-        return await plain(connection, query, *sent, **options)
     except asyncpg.ProtocolError as error:
         unread = unreadable(error)
         if unread is None:
             raise
         raise unread from None
+    except _UNSENT as error:
+        await connection.go_on_after(error)
+        return await plain(connection, query, *sent, **options)
 
 
 async def _opened(connection: PooledConnection, begin: str) -> str:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import pytest
 from soak.anomalies import Append, Read, Transaction, anomalies
@@ -14,6 +15,12 @@ def acked(number: int, *steps: Append | Read) -> Transaction:
 
 
 A, R = Append, Read
+FATES: list[Literal["acked", "not_applied", "unknown"]] = [
+    "acked",
+    "acked",
+    "unknown",
+    "not_applied",
+]
 PLANTED: dict[str, History] = {
     "lost": ([acked(1, A(1, 1))], {1: []}),
     "duplicate": ([acked(1, A(1, 1))], {1: [1, 1]}),
@@ -75,7 +82,7 @@ def test_a_serial_history_is_clean_and_one_with_a_stale_read_is_not(seed: int) -
                 steps.append(Append(key, number * 10 + place))
             else:
                 steps.append(Read(key, tuple(lists[key])))
-        fate = rng.choice(("acked", "acked", "unknown", "not_applied"))
+        fate = rng.choice(FATES)
         if fate == "not_applied" or (fate == "unknown" and rng.random() < 0.5):
             lists = before
         history.append(Transaction(number, steps, fate))

@@ -149,10 +149,16 @@ async def test_a_statement_of_one_s_own_that_is_slow_is_ended(dsn: str) -> None:
             assert not isinstance(ended.value, StatementTimeout)
         # A time-out of the caller's own stays his.
         with pytest.raises(TimeoutError) as his:
-            async with quantdb.transaction(own) as tx:
-                async with asyncio.timeout(0.1):
-                    await tx.fetchval("SELECT pg_sleep(0.2)")
+            async with quantdb.transaction(own) as tx, asyncio.timeout(0.1):
+                await tx.fetchval("SELECT pg_sleep(0.2)")
         assert not isinstance(his.value, StatementTimeout)
+
+
+FORGOTTEN: list[Callable[[quantdb.Connection], Awaitable[object]]] = [
+    run_cursor,
+    lambda tx: tx.fetchval("SELECT 2"),
+    lambda tx: TradeRepo(tx).latest("x"),
+]
 
 
 async def test_a_statement_that_is_forgotten_while_it_is_prepared_is_prepared_again(
@@ -168,15 +174,11 @@ async def test_a_statement_that_is_forgotten_while_it_is_prepared_is_prepared_ag
             async with own.acquire() as first, own.acquire() as other:
                 inner = pooled(first)
                 assert inner is not None
-                for statement in (
-                    lambda: run_cursor(first),
-                    lambda: first.fetchval("SELECT 2"),
-                    lambda: TradeRepo(first).latest("x"),
-                ):
+                for statement in FORGOTTEN:
                     async with first.transaction():
                         await first.fetchval("SELECT 0")
                         closing = slow.once(kind("C"), "pass")
-                        work = asyncio.create_task(statement())
+                        work = asyncio.ensure_future(statement(first))
                         async with asyncio.timeout(5):
                             while not closing.hits and not work.done():  # noqa: ASYNC110
                                 await asyncio.sleep(0.001)

@@ -10,16 +10,18 @@ import random
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 import attrs
 
 from quantdb.embedded import EmbeddedPostgres
 from soak.callers import CALLERS
 from soak.histories import HISTORIES
+from soak.promotion import a_standby_is_promoted
 from soak.record import Record
+from soak.report import write
 from soak.scenarios import NETWORK, SERVER, Scenario
-from soak.stage import SETTINGS, Mode, staged
+from soak.stage import DEADLINE, SETTINGS, Mode, staged
 
 ALL: Final[tuple[Scenario, ...]] = (*SERVER, *NETWORK, *CALLERS, *HISTORIES)
 
@@ -34,12 +36,20 @@ class Run:
     only: str
 
 
+def _say(text: str, *, to: TextIO = sys.stdout) -> None:
+    to.write(f"{text}\n")
+    to.flush()
+
+
 async def soak(run: Run, record: Record) -> None:
     """Play all faults in random order, again and again, on a stage of its own each time round."""
     rng = random.Random(run.seed)
     until = time.monotonic() + 60 * run.minutes
     with EmbeddedPostgres(settings=SETTINGS) as server:
         while time.monotonic() < until:
+            if run.only in a_standby_is_promoted.__name__:
+                _say(f"{record.now():7.1f} s  {a_standby_is_promoted.__name__}")
+                await a_standby_is_promoted(record, rng)
             mode: Mode = rng.choice(("explicit", "statement"))
             scenarios = [one for one in ALL if run.only in one.__name__]
             rng.shuffle(scenarios)
@@ -47,12 +57,12 @@ async def soak(run: Run, record: Record) -> None:
                 for scenario in scenarios:
                     stage.scale = rng.choice((0.5, 1, 1, 2, 3))
                     known = len(record.problems)
-                    print(f"{record.now():7.1f} s  {scenario.__name__}", mode, stage.scale)
+                    _say(f"{record.now():7.1f} s  {scenario.__name__} {mode} × {stage.scale:g}")
                     await scenario(stage)
                     for problem in record.problems[known:]:
-                        print(problem, file=sys.stderr)
+                        _say(problem, to=sys.stderr)
                     if time.monotonic() > until:
-                        break
+                        return
 
 
 def main() -> int:
@@ -64,11 +74,12 @@ def main() -> int:
     parser.add_argument("--only", default="", help="a part of the faults' names")
     given = parser.parse_args()
     run = Run(given.minutes, given.seed, given.into, given.only)
-    print(f"seed {run.seed}", flush=True)
+    _say(f"seed {run.seed}")
     logging.getLogger("quantdb").setLevel(logging.ERROR)
     record = Record()
     asyncio.run(soak(run, record))
-    print(f"{len(record.calls)} calls, {len(record.marks)} faults, {len(record.problems)} problems")
+    page, data = write(record, run.seed, DEADLINE, run.into)
+    _say(f"{len(record.marks)} faults, {len(record.problems)} problems; see {page} and {data}")
     return 1 if record.problems else 0
 
 

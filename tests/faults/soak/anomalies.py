@@ -10,6 +10,7 @@ is serializable only if they have no cycle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final, Literal
 
 import attrs
@@ -52,7 +53,7 @@ class Transaction:
 
 
 def anomalies(history: Sequence[Transaction], final: Mapping[int, Sequence[int]]) -> list[str]:
-    """Return what is wrong with a history, *final* being the lists in the end; nothing if all is well."""
+    """Return what is wrong with a history, *final* being the lists in the end."""
     checker = _Checker(history, final)
     return [
         *checker.wrong_values(),
@@ -168,7 +169,7 @@ class _Checker:
                 graph[a].setdefault(b, set()).add(kind)
 
         for key, values in self._final.items():
-            for first, second in zip(values, values[1:], strict=False):
+            for first, second in pairwise(values):
                 edge(self._writer[key, first], self._writer[key, second], "ww")
         for one in self._acked():
             for key, seen in _outside(one):
@@ -214,7 +215,7 @@ def _reaches(graph: Graph, start: int, end: int) -> bool:
     return False
 
 
-def _rings(graph: Graph) -> list[list[int]]:
+def _rings(graph: Graph) -> list[list[int]]:  # noqa: C901 - recursion made flat
     """Return the strongly connected components of more than one transaction, by Tarjan's way."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}

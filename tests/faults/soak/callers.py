@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, TypeVar
@@ -71,7 +72,7 @@ async def rows_without_a_key_lose_replies(stage: Stage) -> None:
 
 
 async def commit_is_never_sent(stage: Stage) -> None:
-    """Connections end between the last statement and COMMIT: nothing was applied, and it is said."""
+    """Connections end between the last statement and COMMIT: nothing was applied; it is said."""
     async with stage.under_load(), _pool(stage, repeats=False) as pool:
 
         async def work(unit: Unit) -> None:
@@ -82,14 +83,14 @@ async def commit_is_never_sent(stage: Stage) -> None:
 
         for _round in range(round(20 * stage.scale)):
             unit = stage.ledger.unit("soak_entries", uuid4(), uuid4())
-            result = await stage.load.timed("cut", lambda unit=unit: work(unit), unit)
+            result = await stage.load.timed("cut", partial(work, unit), unit)
             if not isinstance(result, ConnectionLost):
                 stage.record.problems.append(f"a transaction without COMMIT came to {result!r}")
 
 
 async def _cut(stage: Stage, pid: object) -> None:
     await stage.look("SELECT pg_terminate_backend($1)", pid)
-    while await stage.look("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):
+    while await stage.look("SELECT count(*) FROM pg_stat_activity WHERE pid = $1", pid):  # noqa: ASYNC110 - it tells nobody
         await asyncio.sleep(0.01)
 
 
@@ -148,8 +149,7 @@ async def _lent(pool: quantdb.Pool) -> None:
 _CHANGES: Final = (
     "ALTER TABLE soak_entries ADD COLUMN IF NOT EXISTS note text DEFAULT 'x';",
     "LOCK TABLE trades IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(0.3);",
-    "ALTER TABLE trades ADD COLUMN IF NOT EXISTS soak integer;"
-    "ALTER TABLE trades DROP COLUMN IF EXISTS soak;",
+    "ALTER TABLE trades ADD COLUMN soak integer; ALTER TABLE trades DROP COLUMN soak;",
     "ALTER TABLE soak_entries ALTER COLUMN amount TYPE numeric;",
     "CREATE INDEX IF NOT EXISTS soak_entries_unit ON soak_entries (unit); ANALYZE soak_entries;",
 )
@@ -225,6 +225,7 @@ async def _both_migrate(stage: Stage, folder: Path, name: str) -> None:
 
 async def a_bulk_row_is_poisoned(stage: Stage) -> None:
     """One row of a bulk is refused: it is named, none is stored, and the others' writes go on."""
+    repo = TradeRepo(stage.pool)
     async with stage.under_load():
         for _round in range(round(6 * stage.scale)):
             trades = [trade_of(uuid4(), stage.rng) for _ in range(500)]
@@ -236,7 +237,7 @@ async def a_bulk_row_is_poisoned(stage: Stage) -> None:
                 trades[place], id=trades[twin].id, fee=trades[twin].fee + 1
             )
             result = await stage.load.timed(
-                "poisoned", lambda rows=poisoned: TradeRepo(stage.pool).insert_many(rows), limit=30
+                "poisoned", partial(repo.insert_many, poisoned), limit=30
             )
             if not isinstance(result, Conflict) or result.row != place + 1:
                 stage.record.problems.append(f"row {place + 1} was poisoned: {result!r}")
@@ -247,7 +248,7 @@ async def a_bulk_row_is_poisoned(stage: Stage) -> None:
             if present:
                 stage.record.problems.append(f"{present} rows of a refused bulk are stored")
             result = await stage.load.timed(
-                "bulk", lambda rows=trades: TradeRepo(stage.pool).insert_many(rows), unit, limit=30
+                "bulk", partial(repo.insert_many, trades), unit, limit=30
             )
             if result != Ingest(inserted=500, existing=0):
                 stage.record.problems.append(f"a bulk without its poison came to {result!r}")
@@ -265,7 +266,7 @@ async def the_server_restarts_in_a_bulk(stage: Stage) -> None:
             bulk = asyncio.create_task(
                 stage.load.timed(
                     "large bulk",
-                    lambda some=some: TradeRepo(stage.pool).insert_many(some),
+                    partial(TradeRepo(stage.pool).insert_many, some),
                     unit,
                     limit=120,
                 )

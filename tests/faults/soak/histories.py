@@ -241,16 +241,13 @@ async def _appended(stage: Stage, book: UUID, number: int, rng: random.Random) -
 
 async def _list(tx: quantdb.Connection, book: UUID, key: int) -> tuple[int, ...]:
     found = await tx.fetchval(
-        "SELECT elements FROM soak_lists WHERE book = $1 AND key = $2", book, key
+        "SELECT array_to_string(elements, ' ') FROM soak_lists WHERE book = $1 AND key = $2",
+        book,
+        key,
     )
     if found is None:
         return ()
-    assert isinstance(found, list)
-    values: list[int] = []
-    for value in found:
-        assert isinstance(value, int)
-        values.append(value)
-    return tuple(values)
+    return tuple(int(value) for value in str(found).split())
 
 
 @asynccontextmanager

@@ -127,7 +127,7 @@ class Load:
             self._record.problems.append(
                 f"{kind} took {ended - began:.1f} s where {allowed:g} s are its deadline: {error}"
             )
-        self._record.calls.append(Call(kind, worker, began, ended, error, outcome))
+        self._record.enter(Call(kind, worker, began, ended, error, outcome))
         return result
 
     async def insert(self, worker: int) -> None:

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -22,6 +23,8 @@ from soak.load import trade_of
 from soak.record import Record
 from soak.stage import SETTINGS, Stage, staged_before
 
+_STATE: Final = "SELECT sync_state FROM pg_stat_replication"
+
 
 @contextmanager
 def replicated() -> Generator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
@@ -33,9 +36,10 @@ def replicated() -> Generator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
             with EmbeddedPostgres(second, tcp=True, settings=settings):
                 pass
             shutil.rmtree(second / "data")
-            backup = [primary.bin("pg_basebackup"), "--write-recovery-conf", "--checkpoint=fast"]
+            backup = ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+            data, source = second / "data", primary.dsn
             subprocess.run(
-                [*backup, "--no-sync", "--pgdata", second / "data", "--dbname", primary.dsn],
+                [primary.bin("pg_basebackup"), *backup, "--pgdata", data, "--dbname", source],
                 check=True,
                 capture_output=True,
             )
@@ -51,7 +55,7 @@ async def _synchronous(primary: EmbeddedPostgres) -> None:
         await connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
         await connection.execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT sync_state FROM pg_stat_replication") != "sync":
+            while await connection.fetchval("SELECT sync_state FROM pg_stat_replication") != "sync":  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.02)
     finally:
         await connection.close()

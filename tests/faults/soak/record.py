@@ -1,11 +1,15 @@
 """What happened, and when: every call, every fault, every recovery."""
 
 import time
+from collections import Counter
 from typing import Final, Literal
 
 import attrs
 
 Outcome = Literal["acked", "applied", "not_applied", "unknown"]
+
+
+_KEPT: Final = 50_000
 
 
 @attrs.frozen
@@ -55,13 +59,23 @@ class Gap:
 
 @attrs.define(eq=False)
 class Record:
-    """Everything of one run.
+    """Everything of one run; of calls only the last ones are kept, and what they add up to.
 
     Attributes:
+        calls: The last ones, oldest first.
+        seconds: What happened in each second: how many calls of each kind succeeded, and how many
+            errors of each class and outcome there were (``"ReadOnly, not_applied"``).
+        slowest: The longest call that ended in each second.
+        kinds: By kind, how many calls there were and how long the longest was.
+        rows: How many rows the ledgers hold, by what their senders were told.
         problems: What must not be; empty if all is well.
     """
 
     calls: list[Call] = attrs.field(factory=list[Call])
+    seconds: dict[int, Counter[str]] = attrs.field(factory=dict[int, Counter[str]])
+    slowest: dict[int, float] = attrs.field(factory=dict[int, float])
+    kinds: dict[str, tuple[int, float]] = attrs.field(factory=dict[str, tuple[int, float]])
+    rows: Counter[str] = attrs.field(factory=Counter[str])
     marks: list[Mark] = attrs.field(factory=list[Mark])
     gaps: list[Gap] = attrs.field(factory=list[Gap])
     problems: list[str] = attrs.field(factory=list[str])
@@ -71,12 +85,24 @@ class Record:
         """Return the seconds since the record began."""
         return time.monotonic() - self._began
 
+    def enter(self, call: Call) -> None:
+        """Note a call that has ended."""
+        second, took = int(call.ended), call.ended - call.began
+        said = call.kind if call.outcome == "acked" else f"{call.error}, {call.outcome}"
+        self.seconds.setdefault(second, Counter())[said] += 1
+        self.slowest[second] = max(took, self.slowest.get(second, 0))
+        count, longest = self.kinds.get(call.kind, (0, 0.0))
+        self.kinds[call.kind] = count + 1, max(longest, took)
+        self.calls.append(call)
+        if len(self.calls) > 2 * _KEPT:
+            del self.calls[:_KEPT]
+
     def successes_since(self, moment: float) -> dict[int, float]:
         """Return when each worker first succeeded after *moment*."""
         found: dict[int, float] = {}
         for call in reversed(self.calls):
-            if call.ended < moment - 60:
+            if call.ended < moment:
                 break
-            if call.ended >= moment and call.outcome == "acked":
+            if call.outcome == "acked":
                 found[call.worker] = call.ended
         return found

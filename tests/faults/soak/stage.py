@@ -26,6 +26,11 @@ SETTINGS: Final = {"synchronous_commit": "on", "max_connections": "60"}
 RECOVERY: Final = 2.0
 """Seconds in which a call must succeed once the server takes connections."""
 
+_COMMAND: Final = 2.0
+_ACQUIRE: Final = 5.0
+DEADLINE: Final = _ACQUIRE + _COMMAND
+"""Seconds in which a call must end."""
+
 _QUIET: Final = 3.0
 """Seconds in which everything must have come to rest once nobody calls."""
 
@@ -102,14 +107,14 @@ class Stage:
         began = self.record.now()
         yield
         async with asyncio.timeout(20):
-            while not witness.is_closed():  # noqa: ASYNC110 - the driver tells nobody
+            while not witness.is_closed():  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.002)
         await self.recovered(name, began, self.dsn)
 
     async def recovered(self, name: str, began: float, dsn: str) -> None:
         """Wait until a server takes connections and the pool has noticed; enter both."""
         async with asyncio.timeout(30):
-            while not await _accepts(dsn):
+            while not await _accepts(dsn):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(0.005)
         accepting = self.record.now()
         self.record.marks.append(Mark(name, began, accepting))
@@ -214,9 +219,9 @@ def config_of(dsn: str, mode: Mode = "explicit", max_size: int = 6) -> PoolConfi
         dsn,
         min_size=0,
         max_size=max_size,
-        command_timeout=2,
+        command_timeout=_COMMAND,
         connect_timeout=5,
-        acquire_timeout=5,
+        acquire_timeout=_ACQUIRE,
         retry_timeout=5,
         close_timeout=3,
         transactions=mode,
@@ -274,6 +279,8 @@ async def staged_before(  # noqa: PLR0913 - the parts of a stage
     async with quantdb.create_pool(config_of(proxy.dsn, mode)) as pool:
         load = Load(pool, ledger, record, rng)
         yield Stage(server, dsn, proxy, pool, ledger, load, record, rng, scale)
+    for unit in ledger.units:
+        record.rows[unit.fate] += len(unit.keys)
     left = [task.get_name() for task in asyncio.all_tasks() if _is_of_the_package(task)]
     if left:
         record.problems.append(f"tasks outlive their pool: {left}")
