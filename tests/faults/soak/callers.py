@@ -9,7 +9,7 @@ from typing import Final, TypeVar
 from uuid import UUID, uuid4
 
 import attrs
-from proxy import Act
+from proxy import Act, FaultProxy
 
 import quantdb
 from quantdb import (
@@ -31,31 +31,41 @@ T = TypeVar("T")
 
 async def a_commit_reply_in_ten_is_lost(stage: Stage) -> None:
     """Of 1 000 inserts 100 lose the reply to their COMMIT; retried by id, they are 1 000 rows."""
-    total = 1_000
-    for repeats in (False, True):
-        act: Act = "reset" if repeats else stage.rng.choice(("reset", "close"))
-        lost = sorted(stage.rng.sample(range(total), total // 10))
-        async with _pool(stage, repeats=repeats) as pool:
-            rule = stage.proxy.once(every(ANSWER, lost), act, times=total // 10)
-            sent = [_entered(stage) for _ in range(total)]
-            await _each(sent, lambda one: _insert(stage, pool, *one), at_once=8)
-            stage.proxy.heal()
-            if rule.hits != total // 10:
-                stage.record.problems.append(f"{rule.hits} replies were lost")
-            unknown = [one for one in sent if one[1].fate == "unknown"]
-            if len(unknown) != (0 if repeats else total // 10):
-                stage.record.problems.append(f"{len(unknown)} of {total // 10} are unknown")
-            await _each(unknown, lambda one: _insert(stage, pool, *one), at_once=8)
-        if left := [unit.fate for _trade, unit in sent if unit.fate != "acked"]:
-            stage.record.problems.append(f"{left} after another attempt")
-    await stage.settled()
+    async with stage.under_load():
+        for repeats in (False, True):
+            async with FaultProxy.before(stage.dsn) as proxy, stage.fault("lost replies"):
+                async with _pool(proxy, repeats=repeats) as pool:
+                    await _with_lost_replies(stage, proxy, pool, repeats=repeats)
+
+
+async def _with_lost_replies(
+    stage: Stage, proxy: FaultProxy, pool: quantdb.Pool, *, repeats: bool
+) -> None:
+    total, tenth = 1_000, 100
+    act: Act = stage.rng.choice(("reset", "close"))
+    rule = proxy.once(every(ANSWER, stage.rng.sample(range(total), tenth)), act, times=tenth)
+    sent = [_entered(stage) for _ in range(total)]
+    await _each(sent, lambda one: _insert(stage, pool, *one), at_once=8)
+    proxy.heal()
+    unknown = [one for one in sent if one[1].fate == "unknown"]
+    if (rule.hits, len(unknown)) != (tenth, 0 if repeats else tenth):
+        stage.record.problems.append(f"{rule.hits} replies lost, {len(unknown)} unknown")
+    await _each(unknown, lambda one: _insert(stage, pool, *one), at_once=8)
+    keys = [trade.id for trade, _unit in sent]
+    if await _present(stage, keys) != total or any(unit.fate != "acked" for _t, unit in sent):
+        stage.record.problems.append("inserts that were retried by id are not all there")
 
 
 async def rows_without_a_key_lose_replies(stage: Stage) -> None:
     """What has no key is never written twice, and what is not known is said not to be."""
-    total, lost = 300, sorted(stage.rng.sample(range(300), 30))
-    async with _pool(stage, repeats=True) as pool:
-        stage.proxy.once(every(ANSWER, lost), "reset", times=30)
+    total, tenth = 300, 30
+    async with (
+        stage.under_load(),
+        FaultProxy.before(stage.dsn) as proxy,
+        _pool(proxy, repeats=True) as pool,
+        stage.fault("lost replies, no key"),
+    ):
+        proxy.once(every(ANSWER, stage.rng.sample(range(total), tenth)), "reset", times=tenth)
 
         async def write(unit: Unit) -> None:
             async def work(tx: quantdb.Connection) -> None:
@@ -66,14 +76,13 @@ async def rows_without_a_key_lose_replies(stage: Stage) -> None:
         units = [stage.ledger.unit("soak_entries", uuid4()) for _ in range(total)]
         await _each(units, write, at_once=8)
     unknown = [unit for unit in units if unit.fate == "unknown"]
-    if len(unknown) != len(lost):
-        stage.record.problems.append(f"{len(unknown)} of {len(lost)} are unknown")
-    await stage.settled()
+    if len(unknown) != tenth:
+        stage.record.problems.append(f"{len(unknown)} of {tenth} are unknown")
 
 
 async def commit_is_never_sent(stage: Stage) -> None:
     """Connections end between the last statement and COMMIT: nothing was applied; it is said."""
-    async with stage.under_load(), _pool(stage, repeats=False) as pool:
+    async with stage.under_load(), _pool(stage.proxy, repeats=False) as pool:
 
         async def work(unit: Unit) -> None:
             async with quantdb.transaction(pool) as tx:
@@ -96,11 +105,11 @@ async def _cut(stage: Stage, pid: object) -> None:
 
 async def calls_are_cancelled(stage: Stage) -> None:
     """A thousand calls are cancelled at any moment; each is resolved by its id."""
-    async with stage.under_load(), _pool(stage, repeats=True) as pool:
+    async with stage.under_load(), _pool(stage.proxy, repeats=True) as pool:
         stage.proxy.latency = 0.001
         resolve: list[tuple[Trade, Unit]] = []
 
-        async def one(number: int) -> None:
+        async def one(_number: int) -> None:
             trade, unit = _entered(stage)
             call = asyncio.create_task(_insert(stage, pool, trade, unit))
             await asyncio.sleep(stage.rng.uniform(0, 0.025))
@@ -109,7 +118,6 @@ async def calls_are_cancelled(stage: Stage) -> None:
             if isinstance(result, asyncio.CancelledError):
                 unit.told("unknown")
                 resolve.append((trade, unit))
-            del number
 
         async with stage.fault("1 000 cancellations"):
             await _each(range(round(1_000 * min(1, stage.scale))), one, at_once=12)
@@ -123,22 +131,24 @@ async def calls_are_cancelled(stage: Stage) -> None:
 
 async def the_pool_is_saturated(stage: Stage) -> None:
     """A hundred callers for each connection: all are served in turn, or told in time."""
-    async with _pool(stage, repeats=True, max_size=2) as pool:
-        async with stage.fault("100 callers a connection"):
-            sent = [_entered(stage) for _ in range(200)]
-            await _each(sent, lambda one: _insert(stage, pool, *one), at_once=200)
+    async with (
+        stage.under_load(),
+        _pool(stage.proxy, repeats=True, max_size=2) as pool,
+        stage.fault("100 callers a connection"),
+    ):
+        sent = [_entered(stage) for _ in range(200)]
+        await _each(sent, lambda one: _insert(stage, pool, *one), at_once=200)
         if any(unit.fate != "acked" for _trade, unit in sent):
             stage.record.problems.append("a caller of a saturated pool was not served")
 
-        async def told(number: int) -> None:
+        async def told(_number: int) -> None:
             result = await stage.load.timed("saturated", lambda: _lent(pool), limit=0.5)
-            if not isinstance(result, PoolTimeout) or (result.in_use, number < 0) != (2, False):
+            if not isinstance(result, PoolTimeout) or result.in_use != pool.get_max_size():
                 stage.record.problems.append(f"a caller of a full pool was told {result!r}")
 
         async with pool.acquire(), pool.acquire():
             await _each(range(200), told, at_once=200)
         await stage.load.timed("after", lambda: TradeRepo(pool).latest("SPY"))
-    await stage.settled()
 
 
 async def _lent(pool: quantdb.Pool) -> None:
@@ -302,8 +312,8 @@ async def _present(stage: Stage, keys: Sequence[UUID]) -> object:
     return await stage.look("SELECT count(*) FROM trades WHERE id = ANY($1)", list(keys))
 
 
-def _pool(stage: Stage, *, repeats: bool, max_size: int = 6) -> quantdb.Pool:
-    config = config_of(stage.proxy.dsn, max_size=max_size)
+def _pool(proxy: FaultProxy, *, repeats: bool, max_size: int = 6) -> quantdb.Pool:
+    config = config_of(proxy.dsn, max_size=max_size)
     return quantdb.create_pool(
         attrs.evolve(config, retry_timeout=5 if repeats else 0, transactions="explicit")
     )

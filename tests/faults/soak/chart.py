@@ -65,8 +65,8 @@ class Axes(Protocol):
         """Set the text below."""
         ...
 
-    def set_ylim(self, bottom: float) -> object:
-        """Set where the vertical axis begins."""
+    def set_ylim(self, bottom: float, top: float | None = None) -> object:
+        """Set where the vertical axis begins, and ends."""
         ...
 
     def grid(self, *, visible: bool, alpha: float) -> None:
@@ -154,6 +154,7 @@ def _errors(panel: Axes, record: Record) -> None:
             label = f"{said} ({sum(heights):.0f})"
             panel.bar([t + 0.5 for t in times], heights, 1.0, bottom, label=label, color=color)
         bottom = [low + high for low, high in zip(bottom, heights, strict=True)]
+    panel.set_ylim(0, 1.4 * max(bottom, default=1) + 1)  # the legend has room
     panel.set(title="", ylabel="errors by class\nand outcome, 1/s")
 
 
