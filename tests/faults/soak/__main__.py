@@ -53,7 +53,8 @@ async def soak(run: Run, record: Record) -> None:
             mode: Mode = rng.choice(("explicit", "statement"))
             scenarios = [one for one in ALL if run.only in one.__name__]
             rng.shuffle(scenarios)
-            async with staged(server, record, rng, mode=mode) as stage:
+            size = rng.choice((0, 3, 6))
+            async with staged(server, record, rng, mode=mode, min_size=size) as stage:
                 for scenario in scenarios:
                     stage.scale = rng.choice((0.5, 1, 1, 2, 3))
                     known = len(record.problems)

@@ -33,9 +33,12 @@ async def a_commit_reply_in_ten_is_lost(stage: Stage) -> None:
     """Of 1 000 inserts 100 lose the reply to their COMMIT; retried by id, they are 1 000 rows."""
     async with stage.under_load():
         for repeats in (False, True):
-            async with FaultProxy.before(stage.dsn) as proxy, stage.fault("lost replies"):
-                async with _pool(proxy, repeats=repeats) as pool:
-                    await _with_lost_replies(stage, proxy, pool, repeats=repeats)
+            async with (
+                stage.fault("lost replies"),
+                FaultProxy.before(stage.dsn) as proxy,
+                _pool(proxy, repeats=repeats) as pool,
+            ):
+                await _with_lost_replies(stage, proxy, pool, repeats=repeats)
 
 
 async def _with_lost_replies(

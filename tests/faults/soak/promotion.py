@@ -71,7 +71,7 @@ async def _staged(
     await _synchronous(primary)
     async with (
         FaultProxy.before(standby.dsn) as proxy,
-        staged_before(primary, primary.dsn, proxy, record, rng, scale=1, mode="explicit") as stage,
+        staged_before(primary, primary.dsn, proxy, record, rng) as stage,
     ):
         yield stage
 

@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import logging
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import traceback
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Final, Literal
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -213,11 +215,13 @@ def _is_of_the_package(task: "asyncio.Task[object]") -> bool:
 Mode = Literal["explicit", "statement"]
 
 
-def config_of(dsn: str, mode: Mode = "explicit", max_size: int = 6) -> PoolConfig:
+def config_of(
+    dsn: str, mode: Mode = "explicit", *, min_size: int = 0, max_size: int = 6
+) -> PoolConfig:
     """Return a configuration whose limits are short, so that faults end soon."""
     return PoolConfig(
         dsn,
-        min_size=0,
+        min_size=min_size,
         max_size=max_size,
         command_timeout=_COMMAND,
         connect_timeout=5,
@@ -246,19 +250,22 @@ async def database_on(server: EmbeddedPostgres) -> AsyncGenerator[str]:
 
 
 @asynccontextmanager
-async def staged(
+async def staged(  # noqa: PLR0913 - the parts of a stage
     server: EmbeddedPostgres,
     record: Record,
     rng: random.Random,
     *,
     scale: float = 1,
     mode: Mode = "explicit",
+    min_size: int = 0,
 ) -> AsyncGenerator[Stage]:
     """Give a stage on a database of its own."""
     async with (
         database_on(server) as dsn,
         FaultProxy.before(dsn) as proxy,
-        staged_before(server, dsn, proxy, record, rng, scale=scale, mode=mode) as stage,
+        staged_before(
+            server, dsn, proxy, record, rng, scale=scale, mode=mode, min_size=min_size
+        ) as stage,
     ):
         yield stage
 
@@ -271,31 +278,41 @@ async def staged_before(  # noqa: PLR0913 - the parts of a stage
     record: Record,
     rng: random.Random,
     *,
-    scale: float,
-    mode: Mode,
+    scale: float = 1,
+    mode: Mode = "explicit",
+    min_size: int = 0,
 ) -> AsyncGenerator[Stage]:
     """Give a stage on a database that there is; nothing of it is left over when it ends."""
-    ledger, errors = Ledger(), _loop_errors(record)
-    async with quantdb.create_pool(config_of(proxy.dsn, mode)) as pool:
-        load = Load(pool, ledger, record, rng)
-        yield Stage(server, dsn, proxy, pool, ledger, load, record, rng, scale)
+    ledger = Ledger()
+    with _listening(record):
+        async with quantdb.create_pool(config_of(proxy.dsn, mode, min_size=min_size)) as pool:
+            load = Load(pool, ledger, record, rng)
+            yield Stage(server, dsn, proxy, pool, ledger, load, record, rng, scale)
+        gc.collect()
+        await asyncio.sleep(0)
     for unit in ledger.units:
         record.rows[unit.fate] += len(unit.keys)
     left = [task.get_name() for task in asyncio.all_tasks() if _is_of_the_package(task)]
     if left:
         record.problems.append(f"tasks outlive their pool: {left}")
-    gc.collect()
-    await asyncio.sleep(0)
-    errors()
 
 
-def _loop_errors(record: Record) -> Callable[[], None]:
-    """Enter what the event loop is told of tasks that nobody looks after; give what ends that."""
-    loop = asyncio.get_running_loop()
-    before = loop.get_exception_handler()
+@contextmanager
+def _listening(record: Record) -> Generator[None]:
+    """Enter what asyncio complains of: tasks that nobody looks after, writes to what is closed."""
+    handler = _Complaints(record)
+    logging.getLogger("asyncio").addHandler(handler)
+    try:
+        yield
+    finally:
+        logging.getLogger("asyncio").removeHandler(handler)
 
-    def note(_loop: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        record.problems.append(f"the event loop says: {context.get('message')} {context}")
 
-    loop.set_exception_handler(note)
-    return lambda: loop.set_exception_handler(before)
+class _Complaints(logging.Handler):
+    def __init__(self, record: Record) -> None:
+        super().__init__(logging.WARNING)
+        self._record = record
+
+    def emit(self, record: logging.LogRecord) -> None:
+        where = "".join(traceback.format_stack(limit=12))
+        self._record.problems.append(f"asyncio says: {record.getMessage()}\n{where}")
