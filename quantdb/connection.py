@@ -60,6 +60,7 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
+_plain_terminate: Callable[..., None] = getattr(asyncpg.Connection, "terminate")  # noqa: B009
 _plain_many: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "executemany")  # noqa: B009
 _plain_set_codec: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "set_type_codec")  # noqa: B009
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
@@ -76,7 +77,9 @@ class PooledConnection(asyncpg.Connection):
     """
 
     __slots__ = (
+        "_abort_transport",
         "_codecs",
+        "_is_copying",
         "_portable",
         "_rules",
         "abandoned",
@@ -127,7 +130,19 @@ class PooledConnection(asyncpg.Connection):
         self._codecs: tuple[Codec, ...] = ()
         self._rules: dict[str, Rules] = {}
         self._portable = False
+        self._is_copying = False
+        self._abort_transport: Callable[[], None] | None = getattr(args[1], "abort", None)
         watch(self, transport=args[1])
+
+    def terminate(self) -> None:
+        """Close at once; a COPY that is under way learns of it as if the network had done it.
+
+        By the driver's own way it would find no transport, and fail over that.
+        """
+        if self._is_copying and self._abort_transport is not None:
+            self._abort_transport()
+        else:
+            _plain_terminate(self)
 
     async def begin_session(self, codecs: Sequence[Codec], command_timeout: float) -> None:
         """Have values travel exactly; *codecs* stand in for ours."""
@@ -304,6 +319,29 @@ class PooledConnection(asyncpg.Connection):
         run = super().copy_to_table
         return await run(table, source=source, columns=columns, timeout=timeout)
 
+    @contextmanager
+    def telling_its_end(self, tell: Callable[[], None]) -> Generator[None]:
+        """Call *tell* when the connection goes, and have a COPY that waits to write go on.
+
+        The transport, which asked it to wait, tells it nothing any more.
+        """
+
+        def gone(_connection: object) -> None:
+            resume: Callable[[], None] | None = getattr(
+                getattr(self, "_protocol", None), "resume_writing", None
+            )
+            tell()
+            if resume is not None:
+                resume()
+
+        self.add_termination_listener(gone)
+        self._is_copying = True
+        try:
+            yield
+        finally:
+            self._is_copying = False
+            self.remove_termination_listener(gone)
+
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
 
@@ -376,7 +414,10 @@ class PooledConnection(asyncpg.Connection):
         limit = options.get("timeout")
         try:
             return await fed(
-                records, send, limit if isinstance(limit, int | float) else self.command_timeout
+                records,
+                send,
+                limit if isinstance(limit, int | float) else self.command_timeout,
+                self.telling_its_end,
             )
         finally:
             if not was_portable and not self.is_closed():

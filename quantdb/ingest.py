@@ -101,7 +101,10 @@ async def copy_models(
         return await send(table, source=chunks, columns=columns, timeout=BULK_TIMEOUT)
 
     try:
-        await fed(source.chunks(), copy, _patience(connection))
+        if ours is None:
+            await fed(source.chunks(), copy, _patience(connection))
+        else:
+            await fed(source.chunks(), copy, _patience(connection), ours.telling_its_end)
     except Exception as error:
         if source.failure is not None:
             # The driver puts a TimeoutError of its own in place of that of the rows.

@@ -10,7 +10,16 @@ from proxy import FaultProxy, Link, Message, kind, says
 from support import a_trade, fresh, ids_of, look_once, query
 
 import quantdb
-from quantdb import CommitUnknown, ConnectionLost, PoolConfig, StatementTimeout, TradeRepo, retrying
+from quantdb import (
+    CommitUnknown,
+    ConfigError,
+    ConnectionLost,
+    PoolConfig,
+    StatementTimeout,
+    Trade,
+    TradeRepo,
+    retrying,
+)
 from quantdb.connection import pooled
 from quantdb.outcomes import fail
 from quantdb.transaction import ended, lent
@@ -247,3 +256,97 @@ async def test_what_selects_a_function_that_writes_is_not_repeated_as_a_read(
         sessions = {await own.fetchval("SELECT pg_backend_pid()")}
         assert await writes.one(own) == 1
         assert {await own.fetchval("SELECT pg_backend_pid()")} == sessions
+
+
+async def some_and_then_none() -> AsyncIterator[Trade]:
+    for _ in range(3_000):
+        yield a_trade("x")
+    await asyncio.Event().wait()
+
+
+async def without_end() -> AsyncIterator[Trade]:
+    while True:
+        yield a_trade("x")
+
+
+async def bulk_that_waits(own: quantdb.Pool) -> object:
+    return await TradeRepo(own).insert_many(some_and_then_none())
+
+
+async def bulk_without_end(own: quantdb.Pool) -> object:
+    return await TradeRepo(own).insert_many(without_end())
+
+
+async def copy_that_waits(own: quantdb.Pool) -> object:
+    # As many as the driver gathers before it sends some, and more.
+    rows = ((trade.symbol * 1_000,) async for trade in some_and_then_none())
+    return await own.copy_records_to_table("users", records=rows, columns=["name"])
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["at once", "after silence"])
+@pytest.mark.parametrize("bulk", [bulk_that_waits, bulk_without_end, copy_that_waits])
+async def test_a_bulk_does_not_wait_for_its_rows_when_its_connection_is_gone(
+    bulk: Callable[[quantdb.Pool], Awaitable[object]],
+    proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    silent: bool,
+) -> None:
+    """Nor for room to write: the transport of a lost connection never says that there is some."""
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, retry_timeout=0)
+    async with quantdb.create_pool(config) as own:
+        await TradeRepo(own).latest("x")
+        sent = proxy.once(kind("d"), "hole" if silent else "pass")
+        task = asyncio.ensure_future(bulk(own))
+        async with asyncio.timeout(10):
+            while not sent.hits:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        assert not task.done()
+        proxy.cut()
+        async with asyncio.timeout(3):
+            with pytest.raises((ConnectionLost, CommitUnknown)):
+                await task
+        assert await own.fetchval("SELECT 1") == 1
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+@pytest.mark.parametrize("bulk", [bulk_that_waits, bulk_without_end, copy_that_waits])
+async def test_a_bulk_is_told_when_its_pool_is_closed(
+    bulk: Callable[[quantdb.Pool], Awaitable[object]],
+    proxy: FaultProxy,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, close_timeout=0.2)
+    async with quantdb.create_pool(config) as own:
+        sent = proxy.once(kind("d"), "pass")
+        task = asyncio.ensure_future(bulk(own))
+        async with asyncio.timeout(10):
+            while not sent.hits:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.01)
+    async with asyncio.timeout(3):
+        with pytest.raises((ConnectionLost, CommitUnknown, ConfigError)):
+            await task
+    assert not [record for record in caplog.records if record.name == "asyncio"]
+
+
+async def test_a_bulk_that_is_cancelled_while_its_connection_goes_is_cancelled(
+    proxy: FaultProxy,
+) -> None:
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, retry_timeout=0)
+    async with quantdb.create_pool(config) as own:
+        for pauses in range(4):
+            sent = proxy.once(kind("d"), "pass")
+            task = asyncio.ensure_future(bulk_that_waits(own))
+            async with asyncio.timeout(10):
+                while not sent.hits:  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+            proxy.cut()
+            for _ in range(pauses):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                async with asyncio.timeout(3):
+                    await task
+        assert await own.fetchval("SELECT 1") == 1
