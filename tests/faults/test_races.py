@@ -13,8 +13,11 @@ import quantdb
 from quantdb import (
     CommitUnknown,
     ConfigError,
+    Conflict,
     ConnectionLost,
+    Contention,
     PoolConfig,
+    ReadOnly,
     StatementTimeout,
     Trade,
     TradeRepo,
@@ -350,3 +353,25 @@ async def test_a_bulk_that_is_cancelled_while_its_connection_goes_is_cancelled(
                 async with asyncio.timeout(3):
                     await task
         assert await own.fetchval("SELECT 1") == 1
+
+
+async def test_a_call_of_the_pool_s_own_raises_what_a_transaction_would(
+    own: quantdb.Pool, pool: quantdb.Pool
+) -> None:
+    name = f"t{fresh()}"
+    await own.execute(f"CREATE TABLE {name} (n int PRIMARY KEY)")
+    insert = f"INSERT INTO {name} VALUES (1)"
+    await own.execute(insert)
+    with pytest.raises(Conflict) as refused:
+        await own.execute(insert)
+    assert refused.value.constraint == f"{name}_pkey"
+    assert isinstance(refused.value.__cause__, asyncpg.UniqueViolationError)
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await own.fetch(f"SELECT 1 FROM no{name}")
+    async with quantdb.transaction(pool) as tx:
+        await tx.execute(f"LOCK TABLE {name}")
+        with pytest.raises(Contention):
+            await own.execute(f"SET lock_timeout = '50ms'; LOCK TABLE {name}")
+    with pytest.raises(ReadOnly):
+        await own.execute(f"BEGIN READ ONLY; DELETE FROM {name}; COMMIT")
+    assert await own.fetchval(f"SELECT count(*) FROM {name}") == 1
