@@ -9,6 +9,7 @@ import logging
 import random
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -47,23 +48,33 @@ async def soak(run: Run, record: Record) -> None:
     until = time.monotonic() + 60 * run.minutes
     with EmbeddedPostgres(settings=SETTINGS) as server:
         while time.monotonic() < until:
-            if run.only in a_standby_is_promoted.__name__:
-                _say(f"{record.now():7.1f} s  {a_standby_is_promoted.__name__}")
-                await a_standby_is_promoted(record, rng)
-            mode: Mode = rng.choice(("explicit", "statement"))
-            scenarios = [one for one in ALL if run.only in one.__name__]
-            rng.shuffle(scenarios)
-            size = rng.choice((0, 3, 6))
-            async with staged(server, record, rng, mode=mode, min_size=size) as stage:
-                for scenario in scenarios:
-                    stage.scale = rng.choice((0.5, 1, 1, 2, 3))
-                    known = len(record.problems)
-                    _say(f"{record.now():7.1f} s  {scenario.__name__} {mode} × {stage.scale:g}")
-                    await scenario(stage)
-                    for problem in record.problems[known:]:
-                        _say(problem, to=sys.stderr)
-                    if time.monotonic() > until:
-                        return
+            try:
+                if run.only in a_standby_is_promoted.__name__:
+                    _say(f"{record.now():7.1f} s  {a_standby_is_promoted.__name__}")
+                    await a_standby_is_promoted(record, rng)
+                await _round(run, record, rng, server, until)
+            except Exception as error:
+                record.problems.append("".join(traceback.format_exception(error)))
+                _say(record.problems[-1], to=sys.stderr)
+
+
+async def _round(
+    run: Run, record: Record, rng: random.Random, server: EmbeddedPostgres, until: float
+) -> None:
+    mode: Mode = rng.choice(("explicit", "statement"))
+    size = rng.choice((0, 3, 6))
+    scenarios = [one for one in ALL if run.only in one.__name__]
+    rng.shuffle(scenarios)
+    async with staged(server, record, rng, mode=mode, min_size=size) as stage:
+        for scenario in scenarios:
+            stage.scale = rng.choice((0.5, 1, 1, 2, 3))
+            known = len(record.problems)
+            _say(f"{record.now():7.1f} s  {scenario.__name__} {mode} × {stage.scale:g}")
+            await scenario(stage)
+            for problem in record.problems[known:]:
+                _say(problem, to=sys.stderr)
+            if time.monotonic() > until:
+                return
 
 
 def main() -> int:

@@ -23,7 +23,9 @@ from soak.load import trade_of
 from soak.record import Record
 from soak.stage import SETTINGS, Stage, staged_before
 
-_STATE: Final = "SELECT sync_state FROM pg_stat_replication"
+_IS_LEVEL: Final = """
+SELECT bool_and(sync_state = 'sync' AND replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication
+"""
 
 
 @contextmanager
