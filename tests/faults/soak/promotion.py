@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
 from uuid import uuid4
 
 import asyncpg
@@ -22,10 +21,6 @@ from soak.ledger import ENTRIES
 from soak.load import trade_of
 from soak.record import Record
 from soak.stage import SETTINGS, Stage, staged_before
-
-_IS_LEVEL: Final = """
-SELECT bool_and(sync_state = 'sync' AND replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication
-"""
 
 
 @contextmanager
@@ -50,17 +45,24 @@ def replicated() -> Generator[tuple[EmbeddedPostgres, EmbeddedPostgres]]:
                 yield primary, standby
 
 
-async def _synchronous(primary: EmbeddedPostgres) -> None:
-    """Have the primary acknowledge nothing that the standby has not."""
-    connection = await asyncpg.connect(primary.dsn)
+async def _synchronous(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
+    """Have the primary acknowledge nothing that the standby has not, and the standby be level."""
+    first = await asyncpg.connect(primary.dsn)
+    second = await asyncpg.connect(standby.dsn)
     try:
-        await connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-        await connection.execute("SELECT pg_reload_conf()")
+        await first.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        await first.execute("SELECT pg_reload_conf()")
         async with asyncio.timeout(20):
-            while await connection.fetchval("SELECT sync_state FROM pg_stat_replication") != "sync":  # noqa: ASYNC110 - it tells nobody
+            while await first.fetchval("SELECT sync_state FROM pg_stat_replication") != "sync":  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.02)
+            written = await first.fetchval("SELECT pg_current_wal_lsn()::text")
+            while not await second.fetchval(  # noqa: ASYNC110 - it tells nobody
+                "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written
+            ):
                 await asyncio.sleep(0.02)
     finally:
-        await connection.close()
+        await first.close()
+        await second.close()
 
 
 @asynccontextmanager
@@ -70,7 +72,7 @@ async def _staged(
     async with quantdb.create_pool(PoolConfig(primary.dsn, min_size=0)) as pool:
         await quantdb.migrate(pool)
         await pool.execute(ENTRIES)
-    await _synchronous(primary)
+    await _synchronous(primary, standby)
     async with (
         FaultProxy.before(standby.dsn) as proxy,
         staged_before(primary, primary.dsn, proxy, record, rng) as stage,
