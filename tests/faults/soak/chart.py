@@ -161,7 +161,7 @@ def _errors(panel: Axes, record: Record) -> None:
 def _slowness(panel: Axes, record: Record, deadline: float) -> None:
     times = sorted(record.slowest)
     longest = [record.slowest[t] for t in times]
-    label = "slowest call that ended"
+    label = "slowest call that ended (large bulks aside)"
     panel.plot([t + 0.5 for t in times], longest, ".", label=label, color=_COLORS[0], ms=3)
     panel.axhline(deadline, label="deadline of one call", color=_COLORS[2], linestyle="--")
     panel.set_ylim(0)
