@@ -8,11 +8,12 @@ BIN := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format build clean
+.PHONY: help demo test soak lint format build clean
 
 help:
 	@echo "make demo   run the main job: a strategy on real prices, on Ray, into PostgreSQL"
 	@echo "make test   run the tests against a real server that starts by itself"
+	@echo "make soak   play faults under load for MINUTES=10, in random order, and report with plots"
 	@echo "make lint   ruff, mypy, pyright, import-linter, sqlc"
 	@echo "make format let ruff write the code's layout"
 	@echo "make build  wheel and sdist in dist/"
@@ -40,6 +41,11 @@ demo: $(STAMPS)/demo
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest $(ARGS)
+
+MINUTES ?= 10
+
+soak: $(STAMPS)/test
+	PYTHONPATH=tests:tests/faults $(BIN)/python -m soak --minutes $(MINUTES) --into build/soak $(ARGS)
 
 lint: $(STAMPS)/lint
 	$(BIN)/ruff check

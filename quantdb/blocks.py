@@ -79,6 +79,8 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
             self._lent.taken()
         # A lost connection that is not this one is another database's.
         if not (isinstance(error, ConnectionLost) and is_alive(connection)):
+            if isinstance(error, ReadOnly) and not self._readonly:
+                connection.retired = True  # a standby's, be the others dropped just before or not
             _tell(self._pool, error, self._began, readonly=self._readonly)
         await self._pool.take_back(connection, error)
 
@@ -126,10 +128,10 @@ class PoolTransaction(Borrowed):
         return given
 
     def _made(self, connection: PooledConnection) -> _Ends:
-        if self._exposed or self._isolation is not None or self._readonly:
+        if self._exposed or self._isolation is not None:
             # The driver's own, in which its user may open another.
             return connection.transaction(isolation=self._isolation, readonly=self._readonly)
-        return _Plain(connection)
+        return _Plain(connection, readonly=self._readonly)
 
     async def _settled(self, connection: PooledConnection) -> None:
         try:
@@ -157,13 +159,14 @@ class PoolTransaction(Borrowed):
 class _Plain:
     """A transaction without more, for statements of ours."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_begin", "_connection")
 
-    def __init__(self, connection: PooledConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: PooledConnection, *, readonly: bool) -> None:
+        self._connection: Final = connection
+        self._begin: Final = "BEGIN READ ONLY;" if readonly else "BEGIN;"
 
     async def start(self) -> None:
-        await self._connection.execute("BEGIN;")
+        await self._connection.execute(self._begin)
 
     async def commit(self) -> None:
         await self._connection.execute("COMMIT;")

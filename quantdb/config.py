@@ -93,7 +93,8 @@ class PoolConfig:
         acquire_timeout: Seconds to wait for a free connection.
         retry_timeout: Seconds within which a call that is safe to repeat is repeated after a lost
             connection or contention; 0 repeats nothing. It is never more than a call may take that
-            is not repeated: ``acquire_timeout + command_timeout``.
+            is not repeated: ``acquire_timeout + command_timeout``. If the first attempt alone took
+            longer, the others have what is left of that.
         close_timeout: Seconds that closing may wait for work under way.
         idle_lifetime: Seconds after which an unused connection above ``min_size`` is closed.
         application_name: How the connections are named in ``pg_stat_activity``; a name in the DSN

@@ -13,7 +13,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -28,7 +28,7 @@ from quantdb.database import CopyFormat, Cursor, Prepared, each
 from quantdb.errors import InexactValue
 from quantdb.jsontext import json_value
 from quantdb.observe import Observer, Watch
-from quantdb.outcomes import swallowed, unreadable
+from quantdb.outcomes import is_stale_plan, out_of_time, swallowed, unreadable
 from quantdb.pooler import refuse_session_state
 from quantdb.sockets import watch
 from quantdb.stalls import fed
@@ -45,8 +45,12 @@ _OF_TRANSACTIONS: Final = re.compile(
     r"\s*(?:(?P<begin>BEGIN)|(?P<back>ROLLBACK)|COMMIT|SAVEPOINT|RELEASE)\b[\w\s]*;?\s*",
     re.IGNORECASE,
 )
-_ALONE: Final = frozenset({"BEGIN;", "COMMIT;"})
+_ALONE: Final = frozenset({"BEGIN;", "BEGIN READ ONLY;", "COMMIT;"})
 """What the driver sends around a transaction that asks for nothing else."""
+# What the driver raises, among others, where it could not send a statement.
+_UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+_TRIED_AGAIN: Final = 3
+"""Times that a statement is prepared again: one that is forgotten may be in the way of the next."""
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -79,7 +83,9 @@ class PooledConnection(asyncpg.Connection):
     """
 
     __slots__ = (
+        "_abort_transport",
         "_codecs",
+        "_is_copying",
         "_is_prepared",
         "_known",
         "_portable",
@@ -152,6 +158,8 @@ class PooledConnection(asyncpg.Connection):
         self._portable = False
         cache: object = getattr(self, "_stmt_cache", None)
         self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
+        self._is_copying = False
+        self._abort_transport: Callable[[], None] | None = getattr(args[1], "abort", None)
         watch(self, transport=args[1])
         feed_at_rest(args[0], args[1])
 
@@ -176,9 +184,15 @@ class PooledConnection(asyncpg.Connection):
         await super().close(timeout=timeout)
 
     def terminate(self) -> None:
-        """Close it at once."""
+        """Close it at once; a COPY that is under way learns of it as if the network had done it.
+
+        By the driver's own way it would find no transport, and fail over that.
+        """
         self.told_to_end = self.told_to_end or not self.is_closed()
-        super().terminate()
+        if self._is_copying and self._abort_transport is not None:
+            self._abort_transport()
+        else:
+            super().terminate()
 
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""
@@ -206,7 +220,9 @@ class PooledConnection(asyncpg.Connection):
         self.hurry()
         if not self.abandoned:
             self.abandoned = True
-            with suppress(OSError, asyncpg.InterfaceError):
+            with suppress(
+                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
+            ):
                 async with asyncio.timeout(self.patience(GRACE)):
                     await self.execute_admitted(query, (), None)
                 self.abandoned = False
@@ -230,6 +246,21 @@ class PooledConnection(asyncpg.Connection):
         """
         limit = timeout if isinstance(timeout, int | float) else self.command_timeout
         return asyncio.timeout(limit)
+
+    @contextmanager
+    def typed(self, *, within_a_transaction: bool = True) -> Generator[None]:
+        """Raise StatementTimeout for a statement whose time is up, if it is *within_a_transaction*.
+
+        One that commits itself may have been applied; what its time-out means is not said here.
+        """
+        says = within_a_transaction and self.is_in_transaction()
+        try:
+            yield
+        except TimeoutError as error:
+            meaning = out_of_time(error)
+            if not says or meaning is error:
+                raise
+            raise meaning from error
 
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""
@@ -297,7 +328,10 @@ class PooledConnection(asyncpg.Connection):
         """Run a statement and return its rows."""
         if self._is_prepared((query, asyncpg.Record, False)):
             # One step, which the driver times.
-            return await _plain_fetch(self, query, *args, timeout=timeout)
+            try:
+                return await _plain_fetch(self, query, *args, timeout=timeout)
+            except _UNSENT as error:
+                await self.go_on_after(error)
         async with self.within(timeout):
             return await self.portably(lambda: _plain_fetch(self, query, *args, timeout=timeout))
 
@@ -347,16 +381,41 @@ class PooledConnection(asyncpg.Connection):
         async with self.within(timeout):
             return await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
 
+    @contextmanager
+    def telling_its_end(self, tell: Callable[[], None]) -> Generator[None]:
+        """Call *tell* when the connection goes, and have a COPY that waits to write go on.
+
+        The transport, which asked it to wait, tells it nothing any more.
+        """
+
+        def gone(_connection: object) -> None:
+            resume: Callable[[], None] | None = getattr(
+                getattr(self, "_protocol", None), "resume_writing", None
+            )
+            tell()
+            if resume is not None:
+                resume()
+
+        self.add_termination_listener(gone)
+        self._is_copying = True
+        try:
+            yield
+        finally:
+            self._is_copying = False
+            self.remove_termination_listener(gone)
+
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
 
-        The driver says so before it has sent anything.
+        The driver says so before it has sent anything; and it is called again as well if the driver
+        has forgotten what it had prepared.
         """
-        try:
-            return await call()
-        except asyncpg.UnsupportedClientFeatureError as error:
-            await self.go_portable_after(error)
-            return await call()
+        for _attempt in range(_TRIED_AGAIN):
+            try:
+                return await call()
+            except _UNSENT as error:
+                await self.go_on_after(error)
+        return await call()
 
     async def prepared(self, query: str, **options: object) -> "CheckedStatement":
         """Have the server look at a statement whose arguments will be checked."""
@@ -366,7 +425,8 @@ class PooledConnection(asyncpg.Connection):
         if not self._portable and _is_anonymous(statement):
             await self._go_portable()
             statement = await _plain_prepare(self, query, **options)
-        return CheckedStatement(statement, (await self._learnt_of(query, statement)).rules)
+        rules = (await self._learnt_of(query, statement)).rules
+        return CheckedStatement(self, statement, rules)
 
     async def copied(
         self,
@@ -417,7 +477,10 @@ class PooledConnection(asyncpg.Connection):
         limit = options.get("timeout")
         try:
             return await fed(
-                records, send, limit if isinstance(limit, int | float) else self.command_timeout
+                records,
+                send,
+                limit if isinstance(limit, int | float) else self.command_timeout,
+                self.telling_its_end,
             )
         finally:
             if not was_portable and not self.is_closed():
@@ -446,7 +509,13 @@ class PooledConnection(asyncpg.Connection):
 
     async def _learnt(self, query: str) -> Learnt:
         """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
-        statement = await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
+
+        async def asked() -> Prepared:
+            prepared = await _prepare_and_keep(self, query, use_cache=True)
+            prepared.get_parameters()  # raises if the driver has forgotten it meanwhile
+            return prepared
+
+        statement = await self.portably(asked)
         known = await self._learnt_of(query, statement)
         if _is_anonymous(statement):
             await self._go_portable()
@@ -459,11 +528,17 @@ class PooledConnection(asyncpg.Connection):
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
 
-    async def go_portable_after(self, error: asyncpg.UnsupportedClientFeatureError) -> None:
-        """Use the portable codecs from now on; raise *error* if they are in use already."""
-        if self._portable:
+    async def go_on_after(
+        self, error: asyncpg.InterfaceError | asyncpg.InternalClientError
+    ) -> None:
+        """Make good what kept a statement from being sent; raise *error* if nothing can."""
+        if isinstance(error, asyncpg.UnsupportedClientFeatureError) and not self._portable:
+            await self._go_portable()
+        elif is_stale_plan(error):
+            # The driver's count of who uses a statement is wrong from now on.
+            self.retired = True
+        else:
             raise error
-        await self._go_portable()
 
     async def _go_portable(self) -> None:
         if not self._portable:
@@ -560,33 +635,46 @@ def _is_anonymous(statement: Prepared) -> bool:
 class CheckedStatement:
     """A prepared statement behind the boundary; all else is the driver's."""
 
-    __slots__ = ("_plain", "_rules")
+    __slots__ = ("_connection", "_plain", "_rules")
 
-    def __init__(self, plain: object, rules: Rules) -> None:
+    def __init__(self, connection: PooledConnection, plain: object, rules: Rules) -> None:
+        self._connection = connection
         self._plain = plain
         self._rules = rules
 
     def __getattr__(self, name: str) -> object:
+        if name in {"explain", "fetch", "fetchrow", "fetchval"}:
+            return self._checking(getattr(self._plain, name))
+        if name in {"executemany", "fetchmany"}:
+            return self._checking_many(getattr(self._plain, name))
         attribute: object = getattr(self._plain, name)
-        if name in {"cursor", "explain", "fetch", "fetchrow", "fetchval"} and callable(attribute):
-            return self._checking(attribute)
-        if name in {"executemany", "fetchmany"} and callable(attribute):
-            return self._checking_many(attribute)
+        if name == "cursor" and callable(attribute):
+            return self._opening(attribute)
         return attribute
 
     def _sent(self, args: Sequence[object]) -> Sequence[object]:
         # The driver says in its own words when the number is wrong.
         return checked(self._rules, args) if len(args) == len(self._rules) else args
 
-    def _checking(self, plain: Callable[..., object]) -> Callable[..., object]:
+    def _checking(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
+        async def method(*args: object, **options: object) -> object:
+            sent = self._sent(args)
+            with self._connection.typed():
+                return await plain(*sent, **options)
+
+        return method
+
+    def _opening(self, plain: Callable[..., object]) -> Callable[..., object]:
         def method(*args: object, **options: object) -> object:
             return plain(*self._sent(args), **options)
 
         return method
 
-    def _checking_many(self, plain: Callable[..., object]) -> Callable[..., object]:
-        def method(args: Iterable[Sequence[object]], **options: object) -> object:
-            return plain([self._sent_of(row, n) for n, row in enumerate(args, 1)], **options)
+    def _checking_many(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
+        async def method(args: Iterable[Sequence[object]], **options: object) -> object:
+            sent = [self._sent_of(row, n) for n, row in enumerate(args, 1)]
+            with self._connection.typed():
+                return await plain(sent, **options)
 
         return method
 
@@ -615,9 +703,10 @@ class CheckedCursor:
         self._options = options
 
     async def _opened(self) -> object:
-        async with self._connection.within(self._options.get("timeout")):
-            sent = await self._connection.admitted(self._query, self._args)
-            return await self._connection.portably(lambda: self._plain(sent))
+        with self._connection.typed():
+            async with self._connection.within(self._options.get("timeout")):
+                sent = await self._connection.admitted(self._query, self._args)
+                return await self._connection.portably(lambda: self._plain(sent))
 
     def __await__(self) -> Generator[object, None, object]:
         return self._opened().__await__()
@@ -654,10 +743,11 @@ def _behind_the_boundary(name: str) -> None:
             self.clean = False
         elif of_transactions["back"] and (self.abandoned or self.is_cut_short()):
             return await self.roll_back_in_a_hurry(query)
-        async with self.within(options.get("timeout")):
-            if of_transactions is not None and of_transactions["begin"] and self.opening:
-                return await _opened(self, query)
-            result = await _checked_and_run(self, plain, query, args, options)
+        with self.typed(within_a_transaction=of_transactions is None):
+            async with self.within(options.get("timeout")):
+                if of_transactions is not None and of_transactions["begin"] and self.opening:
+                    return await _opened(self, query)
+                result = await _checked_and_run(self, plain, query, args, options)
         if is_script and result == "ROLLBACK" and _COMMIT.match(query):
             raise swallowed()
         return result
@@ -681,14 +771,14 @@ async def _checked_and_run(
         sent = args if is_script else await connection.admitted(query, args)
     try:
         return await plain(connection, query, *sent, **options)
-    except asyncpg.UnsupportedClientFeatureError as error:
-        await connection.go_portable_after(error)
-        return await plain(connection, query, *sent, **options)
     except asyncpg.ProtocolError as error:
         unread = unreadable(error)
         if unread is None:
             raise
         raise unread from None
+    except _UNSENT as error:
+        await connection.go_on_after(error)
+        return await plain(connection, query, *sent, **options)
 
 
 async def _opened(connection: PooledConnection, begin: str) -> str:
@@ -716,9 +806,10 @@ def _many_behind_the_boundary(name: str) -> None:
         self: PooledConnection, query: str, args: Iterable[Sequence[object]], **options: object
     ) -> object:
         self.clean = False
-        async with self.within(options.get("timeout")):
-            sent = await self.admitted_rows(query, args)
-            return await self.portably(lambda: plain(self, query, sent, **options))
+        with self.typed():
+            async with self.within(options.get("timeout")):
+                sent = await self.admitted_rows(query, args)
+                return await self.portably(lambda: plain(self, query, sent, **options))
 
     _put(name, method)
 

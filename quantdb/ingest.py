@@ -180,7 +180,10 @@ async def _copy(
         )
 
     try:
-        await fed(chunks, copy, _patience(connection))
+        if ours is None:
+            await fed(chunks, copy, _patience(connection))
+        else:
+            await fed(chunks, copy, _patience(connection), ours.telling_its_end)
     except Exception as error:
         if source.failure is not None:
             # The driver puts a TimeoutError of its own in place of that of the rows.

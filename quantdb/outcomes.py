@@ -69,6 +69,7 @@ _LOST_WORDS: Final = (
     "released back to the pool",
     "connection is in an unexpected state",
 )
+_FORGOTTEN_WORDS: Final = ("the prepared statement is closed", "cannot close prepared statement")
 
 
 _CONTENTION: Final = (
@@ -76,9 +77,9 @@ _CONTENTION: Final = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
 )
-# By its words, because a cancellation by hand has the same state; in another language than English
-# the error keeps its type.
-_TIME_OUT: Final = "statement timeout"
+# A cancellation by hand has the same state as a time-out. In another language than English the two
+# cannot be told apart, and a time-out is what there is more often.
+_BY_HAND: Final = "user request"
 
 
 def _is_deadline(error: BaseException) -> bool:
@@ -118,7 +119,13 @@ def is_refused_by_abort(error: BaseException) -> bool:
 
 
 def is_stale_plan(error: BaseException | None) -> bool:
-    """Tell whether a statement failed because the schema was changed since it was prepared."""
+    """Tell whether a statement failed because the schema was changed since it was prepared.
+
+    The server says so; or the driver, before it has sent the statement: when any connection of a
+    pool learns of the change, all of them forget what they have prepared, be it just now.
+    """
+    if isinstance(error, asyncpg.InterfaceError | asyncpg.InternalClientError):
+        return any(word in str(error) for word in _FORGOTTEN_WORDS)
     return isinstance(error, asyncpg.InvalidCachedStatementError)
 
 
@@ -173,7 +180,7 @@ def _refusal(error: Exception) -> Exception | None:
         return Contention(f"the schema was changed meanwhile; repeat the transaction: {error}")
     if isinstance(error, _CONTENTION):
         return Contention(str(error))
-    if isinstance(error, asyncpg.QueryCanceledError) and _TIME_OUT in str(error):
+    if isinstance(error, asyncpg.QueryCanceledError) and _BY_HAND not in str(error):
         return StatementTimeout(f"the server ended the statement: {error}")
     if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ExclusionViolationError):
         return Conflict(str(error), error.constraint_name or "")

@@ -34,6 +34,14 @@ _log: Final = logging.getLogger(__name__)
 
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
 _WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
+_OF_CALLS: Final = (
+    TimeoutError,
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""What a call of the driver's raises that ends in trouble with its connection."""
 _BETWEEN_DROPS: Final = 1.0
 """Seconds before the sessions are dropped once more, if new ones are no better."""
 
@@ -169,6 +177,8 @@ class Pool:
         """Take a connection back from a block that ended so."""
         if isinstance(error, asyncio.CancelledError | TimeoutError):
             connection.hurry()
+        elif isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+            connection.retired = True  # a standby's, be the others dropped just before or not
         leases = self._opened()
         if not leases.give_back_clean(connection):
             limit = min(self.config.close_timeout, self.config.command_timeout)
@@ -309,13 +319,13 @@ class Pool:
             raise
         except asyncpg.ReadOnlySQLTransactionError as error:
             self.drop_sessions(f"the server takes no writes: {error}")
-            raise
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            fail(error)
+        except _OF_CALLS as error:
             lost = is_lost(error)
             if lost:
                 self.health.failed(error)
             elif not isinstance(error, TimeoutError):
-                raise
+                fail(error)
             if _only_reads(query):
                 fail(out_of_time(error))
             fail(error, committing=True)

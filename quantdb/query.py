@@ -10,12 +10,13 @@ import attrs
 
 from quantdb import exact, sqlfile
 from quantdb.connection import pooled
-from quantdb.database import Connection, Database, Row
+from quantdb.database import Connection, Database, Row, is_pool
 from quantdb.errors import (
     Ambiguous,
     InexactValue,
     NotFound,
     QuantDBError,
+    ReadOnly,
     ShapeMismatch,
 )
 from quantdb.labels import Operation, of_attribute
@@ -77,7 +78,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_is_held", "_statement", "file", "row")
+    __slots__ = ("_build", "_calls_a_writer", "_is_held", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -107,6 +108,7 @@ class Query(Generic[R]):
         self.file: Final = sqlfile.read(file, root)
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
+        self._calls_a_writer = False
         self._statement: Final = Statement(self.file)
         self._is_held = False
 
@@ -355,14 +357,21 @@ class Query(Generic[R]):
         *,
         idempotent: bool = False,
     ) -> T:
+        operation = self._statement.operation_of(method)
+        if self._reads and is_pool(db):
+            try:
+                return await call(db, work, scope, operation=operation, repeat="always", reads=True)
+            except ReadOnly:
+                # What looks like a read calls a function that writes; or it is a standby, which
+                # says so again. Nothing was written, and from now on it is repeated as a write is.
+                self._calls_a_writer = True
         reads = self._reads
         repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        operation = self._statement.operation_of(method)
         return await call(db, work, scope, operation=operation, repeat=repeat, reads=reads)
 
     @property
     def _reads(self) -> bool:
-        return not self.file.writes and not self.file.lingers
+        return not self.file.writes and not self.file.lingers and not self._calls_a_writer
 
     def _single_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
         return single_scope(db, reads=self._reads)

@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal, NamedTuple, TypeVar
 
 import asyncpg
 import stamina
@@ -28,7 +28,7 @@ from quantdb.errors import (
 )
 from quantdb.transaction import pool_behind, transaction
 
-__all__ = ["Repeat", "repeated", "retrying", "window"]
+__all__ = ["Repeat", "Window", "repeated", "retrying", "window"]
 
 T = TypeVar("T")
 
@@ -94,35 +94,54 @@ async def retrying(  # noqa: PLR0913 - those of `transaction`, and two
         ) as tx:
             return await work(tx)
 
-    limit = window(pool) if timeout is None else timeout
+    limit = window(pool) if timeout is None else Window(timeout, timeout)
     repeat: Repeat = "always" if idempotent or readonly else "unapplied"
     return await repeated(once, repeat, limit, reads=readonly)
 
 
-def window(pool: Pool) -> float:
-    """Return the seconds within which a call on *pool* is repeated."""
+class Window(NamedTuple):
+    """The time in which a call is repeated.
+
+    Attributes:
+        usual: Seconds from its beginning; 0 repeats nothing.
+        whole: Seconds that it may take in any case. They count if the first attempt alone took
+            longer than is usual: a reply to COMMIT that never came is looked for once more.
+    """
+
+    usual: float
+    whole: float
+
+    def end(self, began: float) -> float:
+        """Return when no attempt is made any more, the first one having failed just now."""
+        usual = began + self.usual
+        return usual if time.monotonic() < usual else began + self.whole
+
+
+def window(pool: Pool) -> Window:
+    """Return the time in which a call on *pool* is repeated."""
     ours = pool_behind(pool)
     if ours is None:
-        return _DEFAULT
+        return Window(_DEFAULT, _DEFAULT)
     config = ours.config
-    return min(config.retry_timeout, config.acquire_timeout + config.command_timeout)
+    whole = config.acquire_timeout + config.command_timeout
+    return Window(min(config.retry_timeout, whole), whole)
 
 
 async def repeated(  # noqa: PLR0913 - each says another thing
     once: Callable[[], Awaitable[T]],
     repeat: Repeat,
-    limit: float,
+    limit: Window,
     *,
     reads: bool = False,
     bulk: bool = False,
     may: Callable[[], bool] = lambda: True,
 ) -> T:
-    """Return what *once* gives, called again while that is safe and *limit* seconds last.
+    """Return what *once* gives, called again while that is safe and the *limit* is not reached.
 
     Args:
         once: The call.
         repeat: When it may be repeated.
-        limit: Seconds from the beginning of the first attempt, at which the last one is cut short.
+        limit: When the last attempt is cut short.
         reads: Whether the call changes nothing, so that an attempt without an end did nothing.
         bulk: Whether an attempt may take long: then the seconds count from the first failure, and
             an attempt that has begun is not cut short.
@@ -132,10 +151,10 @@ async def repeated(  # noqa: PLR0913 - each says another thing
     try:
         return await once()
     except (ConnectionLost, CommitUnknown, Contention) as error:
-        if not limit or not may() or not _is_safe(error, repeat):
+        if not limit.usual or not may() or not _is_safe(error, repeat):
             raise
         first = error
-    until = (time.monotonic() if bulk else began) + limit
+    until = time.monotonic() + limit.usual if bulk else limit.end(began)
     return await _again(
         once, _Attempts(first, repeat, began, until, may, reads=reads, cuts=not bulk)
     )

@@ -52,13 +52,13 @@ T = TypeVar("T")
 
 
 def statement_scope(
-    db: Database, *, forgettable: bool = False
+    db: Database, *, readonly: bool = False, forgettable: bool = False
 ) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for statements of ours whose errors all get out.
 
     They swallow no error, so the question whether one was is saved.
     """
-    return scope(db, None, readonly=False, forgettable=forgettable)
+    return scope(db, None, readonly=readonly, forgettable=forgettable)
 
 
 def single_scope(db: Database, *, reads: bool = False) -> AbstractAsyncContextManager[Connection]:
@@ -66,10 +66,12 @@ def single_scope(db: Database, *, reads: bool = False) -> AbstractAsyncContextMa
 
     With ``transactions="statement"`` the statement is the transaction that PostgreSQL gives it; it
     commits itself, so that a connection that is lost meanwhile leaves the outcome unknown unless
-    the statement only *reads*.
+    the statement only *reads*. A transaction of a pool's own holds it to that.
     """
     pool = commits_alone(db)
-    return scope(db, None, readonly=False) if pool is None else _Single(pool, reads=reads)
+    if pool is not None:
+        return _Single(pool, reads=reads)
+    return scope(db, None, readonly=reads and is_pool(db))
 
 
 def commits_alone(db: Database) -> Pool | None:

@@ -350,6 +350,10 @@ class FaultProxy:
         """The address of the database through the proxy."""
         return self._address.through(self._port)
 
+    def redirect(self, dsn: str) -> None:
+        """Lead new connections to another server; those that there are stay where they are."""
+        self._address = _Address(dsn)
+
     async def listen(self) -> None:
         """Take connections (again), on the same port."""
         self._server = await asyncio.start_server(

@@ -172,7 +172,8 @@ class Server:
             "port": str(port),
         }
         if self._temporary:
-            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            # What is committed outlives the server, if not the machine.
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         settings |= self._settings
         arguments = [part for pair in settings.items() for part in ("-c", "=".join(pair))]
         since = _LOG.stat().st_size
@@ -289,7 +290,8 @@ def _is_ready(process: int) -> bool:
         lines = (_DATA / "postmaster.pid").read_text().splitlines()
     except OSError:
         return False
-    return lines[:1] == [str(process)] and [line.strip() for line in lines[7:8]] == ["ready"]
+    state = [line.strip() for line in lines[7:8]]
+    return lines[:1] == [str(process)] and state in (["ready"], ["standby"])
 
 
 def _said(since: int) -> str:

@@ -245,7 +245,7 @@ def test_settings_are_given_at_the_start_and_win_over_ours() -> None:
         "work_mem": "7MB", "max_connections": 11, "fsync": True, "random_page_cost": 1.5,
     }  # fmt: skip
     with EmbeddedPostgres(settings=settings) as server:
-        for name, value in {**settings, "fsync": "on", "synchronous_commit": "off"}.items():
+        for name, value in {**settings, "fsync": "on", "full_page_writes": "off"}.items():
             assert str(value) == query(server.dsn, f"SHOW {name}")
 
 
