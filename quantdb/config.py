@@ -1,15 +1,17 @@
 """PoolConfig: where the database is and how it may be used; no connection is made here."""
 
+import logging
 import math
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 import attrs
 
 from quantdb import exact
 from quantdb.codecs import Codec
-from quantdb.dsn import Target, redacted, target_of
+from quantdb.dsn import Target, holds_secret, redacted, target_of, without_secrets
 from quantdb.errors import ConfigError
+from quantdb.safekeeping import entrusted, is_reference, resolved, retrieved
 from quantdb.secrecy import secretive
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["PoolConfig"]
 
 N = TypeVar("N")
+
+_log: Final = logging.getLogger(__name__)
 
 
 def _positive(_config: object, field: "attrs.Attribute[float]", value: object) -> None:
@@ -79,10 +83,14 @@ def _codecs(_config: object, field: "attrs.Attribute[N]", value: tuple[object, .
 class PoolConfig:
     """Where the database is, and the limits of a pool on it. It pickles; its repr hides secrets.
 
-    A pickle holds the DSN, password included, because a Ray worker connects by it.
+    Its pickle holds no password. Unpickled on the same machine by the same user, while the process
+    that pickled it lives, it is the same; elsewhere its DSN has no password, and the driver looks
+    for one in ``PGPASSWORD`` and ``~/.pgpass``. For a cluster give the DSN by reference.
 
     Attributes:
-        dsn: ``postgresql://user:password@host:port/database``, as a console gives it.
+        dsn: ``postgresql://user:password@host:port/database``, as a console gives it; or where it
+            is, in whichever process connects: ``env:NAME``, a variable of the environment, or
+            ``file:/path``, the first line of a file.
         min_size: Connections kept open; each keeps a Neon compute awake.
         max_size: Most connections that are open at once.
         command_timeout: Seconds that one statement may take. A call that is cut short ends within a
@@ -143,16 +151,41 @@ class PoolConfig:
                 f"min_size and max_size must satisfy 0 ≤ min_size ≤ max_size and max_size ≥ 1: "
                 f"{self.min_size} and {self.max_size}"
             )
-        self.target()
+        if not is_reference(self.dsn):
+            self.target()
+
+    def __copy__(self) -> "PoolConfig":
+        return self
+
+    def __deepcopy__(self, memo: object) -> "PoolConfig":
+        return self
+
+    def __reduce__(self) -> "tuple[Callable[..., PoolConfig], tuple[object, ...]]":
+        values = [getattr(self, field.name) for field in attrs.fields(PoolConfig)]
+        if is_reference(self.dsn) or not holds_secret(self.dsn):
+            return _make, tuple(values)
+        return _unpickled, (entrusted(self.dsn), without_secrets(self.dsn), *values[1:])
 
     def target(self) -> Target:
         """Return what the DSN comes down to.
 
         Raises:
-            ConfigError: It is no DSN of PostgreSQL, or contradicts itself.
+            ConfigError: It is no DSN of PostgreSQL, contradicts itself, or is not where it says.
         """
-        return target_of(self.dsn, pooled=self.pooled)
+        return target_of(resolved(self.dsn), pooled=self.pooled)
+
+
+def _unpickled(reference: str, shown: str, *values: object) -> PoolConfig:
+    """Return a config with the DSN that a reference stands for, if that is found."""
+    dsn = retrieved(reference)
+    if dsn is None:
+        _log.warning(
+            "the DSN of a config that was pickled elsewhere is not on this machine; its password "
+            "is looked for in PGPASSWORD and ~/.pgpass"
+        )
+    return _make(dsn or shown, *values)
 
 
 # The generated __init__ has the DSN among its local variables, and so would a traceback.
 setattr(PoolConfig, "__init__", secretive(PoolConfig.__init__))  # noqa: B010 - a method
+_make: Final[Callable[..., PoolConfig]] = PoolConfig  # its types are checked by itself

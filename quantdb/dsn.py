@@ -13,7 +13,7 @@ import attrs
 from quantdb.errors import ConfigError
 from quantdb.secrecy import Secret, secretive
 
-__all__ = ["Target", "redacted", "target_of"]
+__all__ = ["Target", "holds_secret", "redacted", "target_of", "without_secrets"]
 
 _SCHEMES: Final = frozenset({"postgres", "postgresql"})
 _PGBOUNCER_PORT: Final = 6432
@@ -72,6 +72,27 @@ def redacted(dsn: str) -> str:
     )
     netloc = f"{user}{':***' if colon else ''}{at}{hosts}"
     return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
+
+
+def holds_secret(dsn: str) -> bool:
+    """Tell whether there is a password in *dsn*."""
+    parts = urlsplit(dsn)
+    credentials = parts.netloc.rpartition("@")[0]
+    keys = [key.lower() for key, _value in parse_qsl(parts.query)]
+    return ":" in credentials or any("password" in key for key in keys)
+
+
+def without_secrets(dsn: str) -> str:
+    """Return *dsn* as it is of use where its passwords are found elsewhere."""
+    parts = urlsplit(dsn)
+    credentials, at, hosts = parts.netloc.rpartition("@")
+    kept = [
+        (key, value)
+        for key, value in parse_qsl(parts.query, keep_blank_values=True)
+        if "password" not in key.lower()
+    ]
+    netloc = f"{credentials.partition(':')[0]}{at}{hosts}"
+    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(kept, quote_via=quote), ""))
 
 
 @attrs.frozen

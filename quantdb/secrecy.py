@@ -6,7 +6,7 @@ traceback keeps its frames. So such errors leave without the frames that they ca
 
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 from quantdb.errors import ConfigError
 
@@ -30,6 +30,9 @@ class Secret:
 
     def __repr__(self) -> str:
         return "***"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
 
     def __call__(self) -> str:
         """Return the text."""

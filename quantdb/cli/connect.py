@@ -48,7 +48,7 @@ def configured(dsn: str | None, *, command_timeout: float = 30.0) -> PoolConfig:
 
 def named(config: PoolConfig) -> str:
     """Return host and database for a person, without secrets."""
-    database = unquote(urlsplit(config.dsn).path.strip("/"))
+    database = unquote(urlsplit(config.target().dsn).path.strip("/"))
     return f"{config.target().hosts or 'localhost'}/{database}"
 
 

@@ -252,8 +252,10 @@ def by_way_of(front: Front, config: PoolConfig, query: str = "sslmode=disable") 
 
 
 def test_a_config_pickles_whole_and_nothing_else_of_it_tells(secretive: PoolConfig) -> None:
-    copied = pickle.loads(pickle.dumps(secretive))
+    pickled = pickle.dumps(secretive)
+    copied = pickle.loads(pickled)
 
+    assert_secret(pickled.decode("latin-1"))
     assert copied == secretive
     assert copied.dsn == secretive.dsn
     assert_secret(repr(copied), repr(copied.target()), str(vars_of(copied.target())))
