@@ -32,6 +32,7 @@ OWN: Final[tuple[str, ...]] = (
     "quantdb.catalog",
     "quantdb.check",
     "quantdb.cli.doctor",
+    "quantdb.columns.spelled",
     "quantdb.ingest",
     "quantdb.new",
     "quantdb.repos",

@@ -11,10 +11,9 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
-from quantdb import sqlfile
 from quantdb.columns.batches import Batches
 from quantdb.columns.copying import Copying, Deliver
-from quantdb.columns.spelled import SETTINGS, quoting, spelled
+from quantdb.columns.spelled import CURRENT, SETTINGS, SETTLE, quoting, spelled
 from quantdb.columns.types import schema_of_result
 from quantdb.connection import pooled
 from quantdb.database import Connection, Prepared
@@ -29,11 +28,6 @@ _READY: Final = 2
 
 _OF_OTHERS: Final = 30.0
 """Seconds that a server behind a connection of another pool may be silent."""
-
-with sqlfile.mistakes_deferred():
-    _FOLDER: Final = sqlfile.sql_folder() / "columns"
-    _SETTINGS: Final = sqlfile.read(_FOLDER / "settings.sql")
-    _SETTLE: Final = sqlfile.read(_FOLDER / "settle.sql")
 
 
 @attrs.frozen
@@ -74,17 +68,17 @@ async def copied(connection: Connection, wanted: Wanted, deliver: Deliver) -> pa
     except Exception as error:
         statement.fail(out_of_time(error))
     if before:
-        await Statement(_SETTLE).fetch(connection, before)
+        await Statement(SETTLE).fetch(connection, before)
     return schema
 
 
 async def _settled(connection: Connection) -> Sequence[object]:
     """Have texts written as they are read here, and return the settings before, if others."""
-    _sent, rows = await Statement(_SETTINGS).fetch(connection, ())
+    _sent, rows = await Statement(CURRENT).fetch(connection, ())
     before = tuple(rows[0])
     if all(fits(str(value)) for fits, value in zip(_FITS, before, strict=True)):
         return ()
-    await Statement(_SETTLE).fetch(connection, SETTINGS)
+    await Statement(SETTLE).fetch(connection, SETTINGS)
     return before
 
 

@@ -309,7 +309,7 @@ async def test_an_interrupted_load_ends_soon_and_stores_nothing(
     feeding = asyncio.create_task(feed())
     copying = """
         SELECT count(*) FROM pg_stat_activity
-        WHERE query LIKE 'COPY %staged_trades%' AND datname = current_database()
+        WHERE query LIKE 'COPY %trades%' AND datname = current_database()
     """
     while not await look_once(pool, copying):  # noqa: ASYNC110 - the server tells nobody
         await asyncio.sleep(0.05)

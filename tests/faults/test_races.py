@@ -263,7 +263,7 @@ async def test_what_selects_a_function_that_writes_is_not_repeated_as_a_read(
 
 
 async def some_and_then_none() -> AsyncIterator[Trade]:
-    for _ in range(3_000):
+    for _ in range(5_000):
         yield a_trade("x")
     await asyncio.Event().wait()
 

@@ -24,12 +24,12 @@ SENDING: Final = frozenset(
 ALLOWED: Final = {
     # A type, as the server itself spells it.
     "statement.py: SELECT $1::{name}",
-    # Parameters, each cast to a type: names of the catalogue's, quoted.
-    "columns/spelled.py: SELECT {values}",
     # A text, as a constant of the statement, its quotes doubled; and the texts are our own.
     "scopes.py: DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$",
 }
 SENT_LATER: Final = {
+    # Parameters, each cast to a type: names of the catalogue's, quoted.
+    "columns/spelled.py: SELECT {values}",
     # What COPY does, where the driver has no binary form; the names are quoted.
     "connection.py: INSERT INTO {table} ({names}) OVERRIDING SYSTEM VALUE VALUES ({dollars})",
     # A status.
