@@ -116,7 +116,7 @@ class PoolTransaction(Borrowed):
         given = await super().__aenter__()
         connection = self._connection
         try:
-            self._block = self._made(connection)
+            self._block = self._made()
             await _started(connection, self._block, self._settings)
             if self._settings:
                 await self._settled(connection)
@@ -125,11 +125,15 @@ class PoolTransaction(Borrowed):
             raise
         return given
 
-    def _made(self, connection: PooledConnection) -> _Ends:
-        if self._exposed or self._isolation is not None or self._readonly:
+    def _made(self) -> _Ends:
+        connection = self._connection
+        if not (self._exposed or self._isolation is not None or self._readonly):
+            return _Plain(connection)
+        try:
             # The driver's own, in which its user may open another.
             return connection.transaction(isolation=self._isolation, readonly=self._readonly)
-        return _Plain(connection)
+        except asyncpg.InterfaceError as error:  # it is closed
+            fail(error)
 
     async def _settled(self, connection: PooledConnection) -> None:
         try:

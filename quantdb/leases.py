@@ -225,10 +225,16 @@ class Leases:
             PoolTimeout: None became free, or could be opened, within *limit* seconds.
             ConfigError: The pool is closed.
         """
-        connection = self.free_one(block=block)
-        if connection is None:
-            connection = self._borrowed(await self._waited(limit), block=block)
-        return connection
+        until = self._loop.time() + limit
+        while True:
+            connection = self.free_one(block=block)
+            if connection is not None:
+                return connection
+            connection = await self._waited(limit)
+            if not connection.is_closed() and not connection.retired:
+                return self._borrowed(connection, block=block)
+            self._drop(connection)  # it was lost between two hands
+            limit = max(until - self._loop.time(), 0.0)
 
     def _borrowed(self, connection: PooledConnection, *, block: bool) -> PooledConnection:
         connection.hurried_until = None

@@ -310,7 +310,12 @@ class Pool:
         except asyncpg.ReadOnlySQLTransactionError as error:
             self.drop_sessions(f"the server takes no writes: {error}")
             raise
-        except (TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (
+            OSError,  # TimeoutError, too
+            asyncpg.PostgresError,
+            asyncpg.InterfaceError,
+            asyncpg.InternalClientError,
+        ) as error:
             lost = is_lost(error)
             if lost:
                 self.health.failed(error)

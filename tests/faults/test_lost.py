@@ -32,6 +32,7 @@ from quantdb import (
     UserRepo,
     retrying,
 )
+from quantdb.connection import PooledConnection, pooled
 from quantdb.embedded import EmbeddedPostgres
 from quantdb.outcomes import fail, is_lost
 
@@ -665,3 +666,48 @@ async def test_a_saturated_pool_is_not_asked_again(dsn: str) -> None:
             async with own.acquire(timeout=0.1):
                 pytest.fail("lent twice")
         await own.release(lent)
+
+
+@pytest.mark.parametrize("how", ["ended", "expired"])
+async def test_a_connection_that_is_lost_on_its_way_to_who_waits_is_replaced(
+    pool: quantdb.Pool, dsn: str, how: str
+) -> None:
+    async with opened(dsn, max_size=1) as own:
+
+        async def unit() -> object:
+            async with quantdb.transaction(own) as tx:
+                return await tx.fetchval("SELECT 1")
+
+        async def statement() -> object:
+            return await own.execute(f"INSERT INTO users (name) VALUES ('{name}')")
+
+        name = fresh()
+        for call in (unit, statement):
+            async with own.acquire() as held:
+                waiting = asyncio.create_task(call())
+                await asyncio.sleep(0)
+                itself = pooled(held)
+            # It is his, and he does not know it yet.
+            if how == "expired":
+                await own.expire_connections()
+            elif itself is not None:
+                itself.terminate()
+            assert await waiting in {1, "INSERT 0 1"}
+        assert await look_once(pool, "SELECT count(*) FROM users WHERE name = $1", name) == 1
+
+
+async def test_a_raw_statement_on_a_session_that_is_ending_is_typed(
+    pool: quantdb.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has said that it ends the session, and the socket is still open."""
+
+    async def refuse(*_args: object, **_options: object) -> None:
+        raise asyncpg.InternalClientError(
+            "cannot switch to state 12; another operation (2) is in progress"
+        )
+
+    monkeypatch.setattr(PooledConnection, "fetch", refuse)
+    with pytest.raises(ConnectionLost):
+        await pool.fetch("SELECT 1")
+    with pytest.raises(CommitUnknown):
+        await pool.fetch("INSERT INTO users (name) VALUES ('x') RETURNING id")
