@@ -125,6 +125,7 @@ class PriceRepo(Repo):
             bulk_scope,
             operation=self._merge.operation.of("upsert_many"),
             repeat="always",
+            looks=True,
             bulk=True,
             may=rows.are_there_still,
         )

@@ -150,6 +150,7 @@ class TradeRepo(Repo):
             self._insert.store_scope(self.db, Trade),
             operation=self._insert.operation,
             repeat="always",
+            looks=True,
         )
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
@@ -184,6 +185,7 @@ class TradeRepo(Repo):
             bulk_scope,
             operation=self._merge.operation.of("insert_many"),
             repeat="always",
+            looks=True,
             bulk=True,
             may=rows.are_there_still,
         )

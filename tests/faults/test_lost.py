@@ -711,3 +711,31 @@ async def test_a_raw_statement_on_a_session_that_is_ending_is_typed(
         await pool.fetch("SELECT 1")
     with pytest.raises(CommitUnknown):
         await pool.fetch("INSERT INTO users (name) VALUES ('x') RETURNING id")
+
+
+async def test_a_row_of_its_own_is_no_conflict_that_tells_the_outcome(
+    proxy: FaultProxy, pool: quantdb.Pool, tmp_path: Path
+) -> None:
+    """The first attempt has stored it, and nobody heard: the second one meets it."""
+    table = f"t{fresh()}"
+    await pool.execute(f"CREATE TABLE {table} (key text PRIMARY KEY)")
+    once = query(
+        tmp_path, f"INSERT INTO {table} VALUES ($1) ON CONFLICT DO NOTHING RETURNING key", str
+    )
+
+    async def insert(tx: quantdb.Connection) -> None:
+        await tx.execute(f"INSERT INTO {table} VALUES ($1)", "insert")
+
+    async def insert_or_nothing(tx: quantdb.Connection) -> None:
+        await once.one(tx, "nothing")
+
+    async with opened(proxy.dsn, retry=10) as own:
+        for work, key, cause in (
+            (insert, "insert", Conflict),
+            (insert_or_nothing, "nothing", NotFound),
+        ):
+            proxy.once(ANSWER, "reset")
+            with pytest.raises(CommitUnknown, match="tried 2 times") as caught:
+                await retrying(own, work, idempotent=True)
+            assert isinstance(caught.value.__cause__, cause)
+            assert await look_once(pool, f"SELECT count(*) FROM {table} WHERE key = $1", key) == 1

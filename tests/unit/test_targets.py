@@ -56,7 +56,7 @@ def test_a_parameter_alone_goes_into_its_column(
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING RETURNING a, c",
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a, lower(b)) WHERE c DO NOTHING",
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT ON CONSTRAINT x DO UPDATE SET a = excluded.a",
-        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = EXCLUDED.a, b = excluded.b",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = EXCLUDED.a, b=excluded.b",
         'INSERT INTO t (a, "B") VALUES ($1, $2) ON CONFLICT (a) DO UPDATE SET "B" = excluded."B"',
     ],
 )
