@@ -227,6 +227,7 @@ async def _started(connection: Connection, block: _Ends, settings: Mapping[str, 
         if isinstance(error, asyncio.CancelledError | TimeoutError):
             ended(connection)
         if isinstance(error, TimeoutError):
+            _given_up(ours)
             raise ConnectionLost("BEGIN was not answered in time") from error
         if isinstance(error, Exception):
             fail(error)
@@ -283,6 +284,12 @@ def ended(connection: Connection) -> None:
             terminate()
 
 
+def _given_up(connection: PooledConnection | None) -> None:
+    """Note that a connection has not answered in time; its pool looks after the others then."""
+    if connection is not None:
+        connection.abandoned = True
+
+
 def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     """Raise what an error that left a block means.
 
@@ -315,6 +322,8 @@ async def _rolled_back(connection: Connection, block: _Ends, error: BaseExceptio
         async with asyncio.timeout(limit):
             await block.rollback()
     except Exception as second:
+        if isinstance(second, TimeoutError):
+            _given_up(ours)
         if is_alive(connection):
             ended(connection)
         if not is_lost(second) and not isinstance(second, TimeoutError):

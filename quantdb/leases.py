@@ -380,6 +380,8 @@ class Leases:
         """Take a connection back, within *limit* seconds; it is reset if it has to be."""
         self._holders.let_go(connection)
         kept = self._kept.get(connection)
+        if connection.abandoned:
+            self._doubt()
         if kept is None or connection.is_closed() or connection.retired or connection.abandoned:
             self._drop(connection)
             self._open_more()
@@ -426,7 +428,10 @@ class Leases:
         """Give a connection back to the driver's pool, which resets it, or closes it."""
         try:
             with suppress(*_UNRESETTABLE):
-                await self._driver.release(kept.proxy, timeout=limit)
+                try:
+                    await self._driver.release(kept.proxy, timeout=limit)
+                except TimeoutError:
+                    self._doubt()
         finally:
             self._kept.pop(kept.connection, None)
             self._open_more()
@@ -435,6 +440,19 @@ class Leases:
         """Close a connection; the driver's pool hears of it."""
         self._kept.pop(connection, None)
         connection.terminate()
+
+    def _doubt(self) -> None:
+        """Close what nobody has heard of since a connection fell silent: it is silent as well.
+
+        Else each would be found out by a borrower of its own, who waits until his time is up.
+        """
+        since = self._loop.time() - GRACE
+        for kept in self._free:
+            if kept.free_since <= since:
+                kept.connection.terminate()
+        for session in list(self._sessions):
+            if session not in self._kept:  # the driver's pool has it, for longer
+                session.terminate()
 
     def _watch_the_free(self) -> None:
         if self._free and self._timer is None:
