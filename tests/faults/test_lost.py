@@ -739,3 +739,25 @@ async def test_a_row_of_its_own_is_no_conflict_that_tells_the_outcome(
                 await retrying(own, work, idempotent=True)
             assert isinstance(caught.value.__cause__, cause)
             assert await look_once(pool, f"SELECT count(*) FROM {table} WHERE key = $1", key) == 1
+
+
+@pytest.mark.parametrize("mode", ["explicit", "statement"])
+async def test_a_function_that_writes_is_no_read(
+    proxy: FaultProxy, pool: quantdb.Pool, tmp_path: Path, mode: Mode
+) -> None:
+    name = f"t{fresh()}"
+    await pool.execute(
+        f"CREATE TABLE {name} (n int); CREATE FUNCTION put_{name}(n int) RETURNS int LANGUAGE sql "
+        f"AS 'INSERT INTO {name} VALUES (n) RETURNING n'"
+    )
+    put = query(tmp_path, f"SELECT put_{name}($1)", int)
+    async with opened(proxy.dsn, retry=10, mode=mode, max_size=1) as own:
+        assert await put.one(own, 1) == 1
+        raw = f"SELECT put_{name}($1)"
+        await own.fetch(raw, 1)
+        for key, call in ((2, put.one(own, 2)), (3, own.fetch(raw, 3))):
+            proxy.once(says("COMMIT" if key == 2 else "SELECT", side="server"), "reset")
+            with pytest.raises(CommitUnknown):
+                await call
+            rows = f"SELECT count(*) FROM {name} WHERE n = $1"
+            assert await look_once(pool, rows, key) == 1
