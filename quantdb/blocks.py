@@ -14,8 +14,8 @@ from quantdb.errors import (
     CommitUnknown,
     ConfigError,
     ConnectionLost,
+    PoolTimeout,
     ReadOnly,
-    StatementTimeout,
     TransactionAborted,
 )
 from quantdb.leases import Lent
@@ -298,7 +298,7 @@ def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     """
     if alive and is_lost(error):
         raise error
-    if not alive and isinstance(error, StatementTimeout):
+    if not alive and isinstance(error, TimeoutError) and not isinstance(error, PoolTimeout):
         raise ConnectionLost("the server has stopped answering") from error
     fail(error)
 

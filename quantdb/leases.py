@@ -110,6 +110,7 @@ class Leases:
     __slots__ = (
         "_config",
         "_driver",
+        "_ending",
         "_free",
         "_holders",
         "_is_closing",
@@ -137,6 +138,7 @@ class Leases:
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
         self._unwanted_after: Final = config.idle_lifetime / 10
+        self._ending: Final = asyncio.Lock()
         self._free: Final[list[_Kept]] = []
         self._holders: Final = Holders()
         self._is_closing = False
@@ -486,7 +488,8 @@ class Leases:
         """Wait for what is under way, no longer than *limit* seconds, and close."""
         self._turn_away()
         try:
-            async with asyncio.timeout(limit):
+            # One at a time: to cut one short would cancel what the others wait for, in the driver.
+            async with asyncio.timeout(limit), self._ending:
                 await self._driver.close()
         except TimeoutError:
             self._driver.terminate()

@@ -414,6 +414,21 @@ async def test_one_connection_that_is_silent_speaks_for_those_that_lie_free(
             await call(pool)
 
 
+async def test_a_unit_of_work_that_nobody_answers_is_lost(proxy: FaultProxy) -> None:
+    async with opened(proxy) as pool:
+
+        async def ask() -> None:
+            async with quantdb.transaction(pool) as tx:
+                await tx.fetch("SELECT 1")
+                proxy.hole()
+                await tx.fetch("SELECT 1")
+
+        with pytest.raises(ConnectionLost, match="stopped answering") as caught:
+            await ask()
+        assert isinstance(caught.value.__cause__, TimeoutError)
+        proxy.heal()
+
+
 async def test_a_connection_that_is_slow_speaks_for_no_other(proxy: FaultProxy) -> None:
     async with opened(proxy) as pool:
         async with pool.acquire(), pool.acquire():
@@ -453,6 +468,22 @@ async def test_a_pool_closes_in_time_whatever_is_stuck(proxy: FaultProxy) -> Non
     assert all(isinstance(answer, QuantDBError) for answer in answers), answers
     with pytest.raises(ConfigError, match="closed"):
         await read(pool)
+
+
+@pytest.mark.parametrize("how", ["cut short", "stuck"])
+async def test_two_may_close_a_pool_and_each_for_himself(proxy: FaultProxy, how: str) -> None:
+    async with opened(proxy) as pool:
+        work = asyncio.create_task(unit_asleep(pool))
+        await asyncio.sleep(0.2)
+        first, second = asyncio.create_task(pool.close()), asyncio.create_task(pool.close())
+        await asyncio.sleep(0.2)
+        if how == "cut short":
+            first.cancel()
+        with within(LIMIT):
+            await second
+        with pytest.raises((ConnectionLost, TimeoutError)):
+            await work
+        assert how == "stuck" or first.cancelled()
 
 
 async def unit_asleep(pool: quantdb.Pool) -> None:
