@@ -1,6 +1,7 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
 import asyncio
+import gc
 import re
 from collections.abc import (
     AsyncGenerator,
@@ -13,7 +14,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -327,7 +328,22 @@ class PooledConnection(asyncpg.Connection):
     ) -> str:
         """Send rows in the text format of COPY and return the status."""
         run = super().copy_to_table
-        return await run(table, source=source, columns=columns, timeout=timeout)
+        with self.quietly():
+            return await run(table, source=source, columns=columns, timeout=timeout)
+
+    @contextmanager
+    def quietly(self) -> Generator[None]:
+        """Give a block for a COPY of the driver's, which it may leave before the server's answer.
+
+        That comes all the same, or the news that the connection is lost, and nobody would take it.
+        """
+        try:
+            yield
+        except (asyncpg.InternalClientError, RuntimeError):
+            for held in gc.get_referents(getattr(self, "_protocol", None)):
+                if isinstance(held, asyncio.Future):
+                    held.add_done_callback(_take_note)
+            raise
 
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
@@ -377,14 +393,15 @@ class PooledConnection(asyncpg.Connection):
         await self._go_portable()
 
         async def copy(given: AsyncIterator[Sequence[object]]) -> str:
-            return await _plain_copy(
-                self,
-                table_name,
-                records=_checked_rows(known, given),
-                columns=names,
-                schema_name=schema_name,
-                **options,
-            )
+            with self.quietly():
+                return await _plain_copy(
+                    self,
+                    table_name,
+                    records=_checked_rows(known, given),
+                    columns=names,
+                    schema_name=schema_name,
+                    **options,
+                )
 
         async def send(given: AsyncIterator[Sequence[object]]) -> str:
             try:
@@ -479,6 +496,11 @@ class PooledConnection(asyncpg.Connection):
                 decoder=codec.decode,
                 format=codec.format,
             )
+
+
+def _take_note(answer: "asyncio.Future[object]") -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _never(_key: object) -> bool:
@@ -716,7 +738,8 @@ def _leaving(name: str, *, for_good: bool) -> None:
         self.clean = False
         self.retired = self.retired or for_good
         async with self.within(options.get("timeout")):
-            return await plain(self, *args, **options)
+            with self.quietly():
+                return await plain(self, *args, **options)
 
     _put(name, method)
 

@@ -316,6 +316,7 @@ class Pool:
             asyncpg.PostgresError,
             asyncpg.InterfaceError,
             asyncpg.InternalClientError,
+            RuntimeError,  # uvloop's
         ) as error:
             lost = is_lost(error)
             if lost:

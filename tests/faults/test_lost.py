@@ -104,6 +104,9 @@ FACES: Final[list[Exception]] = [
     TimeoutError(110, "Connection timed out"),
     OSError(113, "No route to host"),
     asyncio.IncompleteReadError(b"", 5),
+    RuntimeError(
+        "unable to perform operation on <TCPTransport closed=True>; the handler is closed"
+    ),
 ]
 
 
@@ -762,3 +765,28 @@ async def test_a_function_that_writes_is_no_read(
                 await call
             rows = f"SELECT count(*) FROM {name} WHERE n = $1"
             assert await look_once(pool, rows, key) == 1
+
+
+async def test_a_copy_on_a_session_that_is_ending_leaves_nothing_behind(
+    proxy: FaultProxy, pool: quantdb.Pool
+) -> None:
+    """The server has said that it ends the session, and the socket is still open."""
+    async with opened(proxy.dsn) as own:
+        async with own.acquire() as connection:
+            proxy.once(says("terminating", side="server"), "deafen after")
+            await pool.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
+            async with asyncio.timeout(10):
+                while not any(link.holed for link in proxy.links):  # noqa: ASYNC110 - it tells nobody
+                    await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            with pytest.raises(asyncpg.InternalClientError):
+                await connection.copy_to_table("users", source=_nothing())
+            itself = pooled(connection)
+            assert itself is not None
+            itself.terminate()
+            del itself
+        assert await own.fetchval("SELECT 1") == 1
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    yield b""
