@@ -341,7 +341,7 @@ class PooledConnection(asyncpg.Connection):
             yield
         except (asyncpg.InternalClientError, RuntimeError):
             for held in gc.get_referents(getattr(self, "_protocol", None)):
-                if isinstance(held, asyncio.Future):
+                if _is_answer(held):
                     held.add_done_callback(_take_note)
             raise
 
@@ -496,6 +496,10 @@ class PooledConnection(asyncpg.Connection):
                 decoder=codec.decode,
                 format=codec.format,
             )
+
+
+def _is_answer(held: object) -> "TypeGuard[asyncio.Future[object]]":
+    return isinstance(held, asyncio.Future)
 
 
 def _take_note(answer: "asyncio.Future[object]") -> None:
