@@ -46,6 +46,7 @@ _OF_TRANSACTIONS: Final = re.compile(
 )
 _ALONE: Final = frozenset({"BEGIN;", "COMMIT;"})
 """What the driver sends around a transaction that asks for nothing else."""
+_LEASES: Final = "_pool_release_ctr"
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -176,6 +177,11 @@ class PooledConnection(asyncpg.Connection):
         """Close it at once."""
         self.told_to_end = self.told_to_end or not self.is_closed()
         super().terminate()
+
+    def disown(self) -> None:
+        """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
+        # As the driver does when its own pool takes one back.
+        setattr(self, _LEASES, getattr(self, _LEASES) + 1)
 
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""

@@ -78,6 +78,8 @@ class Lent(PoolConnectionProxy):
     def taken(self) -> PooledConnection | None:
         """Take the connection out of the borrower's hands; None if it was given back before."""
         connection, self._con = self._con, None
+        if connection is not None:
+            connection.disown()
         return connection
 
 
