@@ -162,8 +162,9 @@ async def test_an_insert_by_id_is_repeated_and_stored_once(
             proxy.heal()
             rule = proxy.once(when, act, times=times)
             assert trade == await TradeRepo(own).insert(trade)
-            # By statement it has neither BEGIN nor COMMIT.
-            assert rule.hits == (times if mode == "explicit" or when is EXECUTE else 0)
+            # By statement the first has neither BEGIN nor COMMIT; the second looks what is there.
+            alone = mode == "statement" and when is not EXECUTE and times == 1
+            assert rule.hits == (0 if alone else times)
             proxy.once(when, act, times=times)
             assert bars[0] == await PriceRepo(own).upsert(bars[0])
             proxy.once(when, act, times=times)
