@@ -14,8 +14,8 @@ from quantdb.errors import (
     CommitUnknown,
     ConfigError,
     ConnectionLost,
+    PoolTimeout,
     ReadOnly,
-    StatementTimeout,
     TransactionAborted,
 )
 from quantdb.leases import Lent
@@ -118,7 +118,7 @@ class PoolTransaction(Borrowed):
         given = await super().__aenter__()
         connection = self._connection
         try:
-            self._block = self._made(connection)
+            self._block = self._made()
             await _started(connection, self._block, self._settings)
             if self._settings:
                 await self._settled(connection)
@@ -127,11 +127,15 @@ class PoolTransaction(Borrowed):
             raise
         return given
 
-    def _made(self, connection: PooledConnection) -> _Ends:
-        if self._exposed or self._isolation is not None:
+    def _made(self) -> _Ends:
+        connection = self._connection
+        if not self._exposed and self._isolation is None:
+            return _Plain(connection, readonly=self._readonly)
+        try:
             # The driver's own, in which its user may open another.
             return connection.transaction(isolation=self._isolation, readonly=self._readonly)
-        return _Plain(connection, readonly=self._readonly)
+        except asyncpg.InterfaceError as error:  # it is closed
+            fail(error)
 
     async def _settled(self, connection: PooledConnection) -> None:
         try:
@@ -226,6 +230,7 @@ async def _started(connection: Connection, block: _Ends, settings: Mapping[str, 
         if isinstance(error, asyncio.CancelledError | TimeoutError):
             ended(connection)
         if isinstance(error, TimeoutError):
+            _given_up(ours)
             raise ConnectionLost("BEGIN was not answered in time") from error
         if isinstance(error, Exception):
             fail(error)
@@ -282,6 +287,12 @@ def ended(connection: Connection) -> None:
             terminate()
 
 
+def _given_up(connection: PooledConnection | None) -> None:
+    """Note that a connection has not answered in time; its pool looks after the others then."""
+    if connection is not None:
+        connection.abandoned = True
+
+
 def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     """Raise what an error that left a block means.
 
@@ -290,7 +301,7 @@ def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     """
     if alive and is_lost(error):
         raise error
-    if not alive and isinstance(error, StatementTimeout):
+    if not alive and isinstance(error, TimeoutError) and not isinstance(error, PoolTimeout):
         raise ConnectionLost("the server has stopped answering") from error
     fail(error)
 
@@ -314,6 +325,8 @@ async def _rolled_back(connection: Connection, block: _Ends, error: BaseExceptio
         async with asyncio.timeout(limit):
             await block.rollback()
     except Exception as second:
+        if isinstance(second, TimeoutError):
+            _given_up(ours)
         if is_alive(connection):
             ended(connection)
         if not is_lost(second) and not isinstance(second, TimeoutError):

@@ -1,6 +1,7 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
 import asyncio
+import gc
 import re
 from collections.abc import (
     AsyncGenerator,
@@ -51,6 +52,7 @@ _ALONE: Final = frozenset({"BEGIN;", "BEGIN READ ONLY;", "COMMIT;"})
 _UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 _TRIED_AGAIN: Final = 3
 """Times that a statement is prepared again: one that is forgotten may be in the way of the next."""
+_LEASES: Final = "_pool_release_ctr"
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
 _UNTIL_TOLD: Final = 30.0
@@ -193,6 +195,11 @@ class PooledConnection(asyncpg.Connection):
             self._abort_transport()
         else:
             super().terminate()
+
+    def disown(self) -> None:
+        """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
+        # As the driver does when its own pool takes one back.
+        setattr(self, _LEASES, getattr(self, _LEASES) + 1)
 
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""
@@ -366,7 +373,22 @@ class PooledConnection(asyncpg.Connection):
     ) -> str:
         """Send rows in a format of COPY and return the status."""
         run = super().copy_to_table
-        return await run(table, source=source, columns=columns, timeout=timeout, format=format)
+        with self.quietly():
+            return await run(table, source=source, columns=columns, timeout=timeout, format=format)
+
+    @contextmanager
+    def quietly(self) -> Generator[None]:
+        """Give a block for a COPY of the driver's, which it may leave before the server's answer.
+
+        That comes all the same, or the news that the connection is lost, and nobody would take it.
+        """
+        try:
+            yield
+        except (asyncpg.InternalClientError, RuntimeError):
+            for held in gc.get_referents(getattr(self, "_protocol", None)):
+                if _is_answer(held):
+                    held.add_done_callback(_take_note)
+            raise
 
     async def copied_out(self, query: str, output: Callable[[bytes], Awaitable[None]]) -> str:
         """Hand over what a query returns, in whole lines of COPY's CSV format.
@@ -455,14 +477,15 @@ class PooledConnection(asyncpg.Connection):
         await self._go_portable()
 
         async def copy(given: AsyncIterator[Sequence[object]]) -> str:
-            return await _plain_copy(
-                self,
-                table_name,
-                records=_checked_rows(known, given),
-                columns=names,
-                schema_name=schema_name,
-                **options,
-            )
+            with self.quietly():
+                return await _plain_copy(
+                    self,
+                    table_name,
+                    records=_checked_rows(known, given),
+                    columns=names,
+                    schema_name=schema_name,
+                    **options,
+                )
 
         async def send(given: AsyncIterator[Sequence[object]]) -> str:
             try:
@@ -572,6 +595,15 @@ class PooledConnection(asyncpg.Connection):
                 decoder=codec.decode,
                 format=codec.format,
             )
+
+
+def _is_answer(held: object) -> "TypeGuard[asyncio.Future[object]]":
+    return isinstance(held, asyncio.Future)
+
+
+def _take_note(answer: "asyncio.Future[object]") -> None:
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _never(_key: object) -> bool:
@@ -825,9 +857,18 @@ def _leaving(name: str, *, for_good: bool) -> None:
         self.clean = False
         self.retired = self.retired or for_good
         async with self.within(options.get("timeout")):
-            return await plain(self, *args, **options)
+            with self.quietly():
+                return await plain(self, *args, **options)
 
     _put(name, method)
+
+
+_plain_listen: Callable[..., None] = getattr(asyncpg.Connection, "add_log_listener")  # noqa: B009
+
+
+def _listening(self: PooledConnection, callback: object) -> None:
+    self.clean = False
+    _plain_listen(self, callback)
 
 
 def _put(name: str, method: Callable[..., object]) -> None:
@@ -844,6 +885,7 @@ for _name in ("add_listener", "copy_from_query", "copy_from_table", "copy_to_tab
     _leaving(_name, for_good=False)
 for _name in ("reset_type_codec", "set_builtin_type_codec", "set_type_codec"):
     _leaving(_name, for_good=True)
+_put("add_log_listener", _listening)
 _put("prepare", PooledConnection.prepared)
 _put("copy_records_to_table", PooledConnection.copied)
 

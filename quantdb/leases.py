@@ -78,6 +78,8 @@ class Lent(PoolConnectionProxy):
     def taken(self) -> PooledConnection | None:
         """Take the connection out of the borrower's hands; None if it was given back before."""
         connection, self._con = self._con, None
+        if connection is not None:
+            connection.disown()
         return connection
 
 
@@ -110,6 +112,7 @@ class Leases:
     __slots__ = (
         "_config",
         "_driver",
+        "_ending",
         "_free",
         "_holders",
         "_is_closing",
@@ -137,6 +140,7 @@ class Leases:
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
         self._unwanted_after: Final = config.idle_lifetime / 10
+        self._ending: Final = asyncio.Lock()
         self._free: Final[list[_Kept]] = []
         self._holders: Final = Holders()
         self._is_closing = False
@@ -380,6 +384,8 @@ class Leases:
         """Take a connection back, within *limit* seconds; it is reset if it has to be."""
         self._holders.let_go(connection)
         kept = self._kept.get(connection)
+        if connection.abandoned:
+            self._doubt()
         if kept is None or connection.is_closed() or connection.retired or connection.abandoned:
             self._drop(connection)
             self._open_more()
@@ -426,7 +432,10 @@ class Leases:
         """Give a connection back to the driver's pool, which resets it, or closes it."""
         try:
             with suppress(*_UNRESETTABLE):
-                await self._driver.release(kept.proxy, timeout=limit)
+                try:
+                    await self._driver.release(kept.proxy, timeout=limit)
+                except TimeoutError:
+                    self._doubt()
         finally:
             self._kept.pop(kept.connection, None)
             self._open_more()
@@ -435,6 +444,19 @@ class Leases:
         """Close a connection; the driver's pool hears of it."""
         self._kept.pop(connection, None)
         connection.terminate()
+
+    def _doubt(self) -> None:
+        """Close what nobody has heard of since a connection fell silent: it is silent as well.
+
+        Else each would be found out by a borrower of its own, who waits until his time is up.
+        """
+        since = self._loop.time() - GRACE
+        for kept in self._free:
+            if kept.free_since <= since:
+                kept.connection.terminate()
+        for session in list(self._sessions):
+            if session not in self._kept:  # the driver's pool has it, for longer
+                session.terminate()
 
     def _watch_the_free(self) -> None:
         if self._free and self._timer is None:
@@ -468,7 +490,8 @@ class Leases:
         """Wait for what is under way, no longer than *limit* seconds, and close."""
         self._turn_away()
         try:
-            async with asyncio.timeout(limit):
+            # One at a time: to cut one short would cancel what the others wait for, in the driver.
+            async with asyncio.timeout(limit), self._ending:
                 await self._driver.close()
         except TimeoutError:
             self._driver.terminate()

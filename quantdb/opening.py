@@ -33,6 +33,8 @@ _STATEMENTS_KEPT: Final = 100
 # soon after it.
 _FIRST_PAUSE: Final = 0.05
 _LONGEST_PAUSE: Final = 1.0
+_SILENCE: Final = 1.0
+"""Seconds after which a server that used to answer, and now says nothing, is asked once more."""
 
 # 53 are connections, memory and disk that are used up; 57P01..57P03 a server that ends or starts.
 _BUSY_STATES: Final = ("53", "57P01", "57P02", "57P03")
@@ -85,7 +87,7 @@ class Opener:
                 while True:
                     attempts += 1
                     try:
-                        connection = await self._attempt(budget)
+                        connection = await self._first_to_answer(budget)
                     except Exception as failure:
                         error = failure
                         if not is_transient(error, known=self._known):
@@ -101,6 +103,30 @@ class Opener:
         if meaning is error:
             raise error
         raise meaning from error
+
+    async def _first_to_answer(self, budget: float) -> PooledConnection:
+        """Open a connection; while a server that was there says nothing, try beside it.
+
+        What went into a black hole stays there when the network is back. The first attempt goes on
+        as well, because the server may only be slow; of the others each ends the one before.
+        """
+        tasks = [asyncio.create_task(self._attempt(budget))]
+        try:
+            while True:
+                limit = _SILENCE if self._known else None
+                done, _pending = await asyncio.wait(
+                    tasks, timeout=limit, return_when=asyncio.FIRST_COMPLETED
+                )
+                for task in done:
+                    tasks.remove(task)
+                    return task.result()
+                for task in tasks[1:]:
+                    tasks.remove(task)
+                    _let_go(task)
+                tasks.append(asyncio.create_task(self._attempt(budget)))
+        finally:
+            for task in tasks:
+                _let_go(task)
 
     async def _attempt(self, budget: float) -> PooledConnection:
         config, target = self._config, self._target
@@ -147,6 +173,17 @@ class Opener:
         if self.trouble:
             self.trouble = ""
             _log.info("%s gives connections again", self._target.hosts or "the server")
+
+
+def _let_go(attempt: asyncio.Task[PooledConnection]) -> None:
+    """End an attempt to connect that nobody waits for, and whatever comes of it."""
+    attempt.cancel()
+    attempt.add_done_callback(_unwanted)
+
+
+def _unwanted(attempt: asyncio.Task[PooledConnection]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().terminate()
 
 
 def _said(error: Exception) -> str:

@@ -70,6 +70,8 @@ _LOST_WORDS: Final = (
     "connection is in an unexpected state",
 )
 _FORGOTTEN_WORDS: Final = ("the prepared statement is closed", "cannot close prepared statement")
+# uvloop says so to whoever writes to a connection that was just lost; asyncio swallows it.
+_CLOSED_TO_UVLOOP: Final = "the handler is closed"
 
 
 _CONTENTION: Final = (
@@ -105,6 +107,8 @@ def is_lost(error: BaseException) -> bool:
         return any(word in str(error) for word in _LOST_WORDS)
     if isinstance(error, OSError) and error.errno in _LOST_ERRNOS:
         return True
+    if isinstance(error, RuntimeError):
+        return _CLOSED_TO_UVLOOP in str(error)
     return isinstance(error, ConnectionError | EOFError | ssl.SSLEOFError | ssl.SSLZeroReturnError)
 
 

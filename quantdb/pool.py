@@ -20,8 +20,10 @@ from quantdb.connection import PooledConnection
 from quantdb.counters import PoolStatistics
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, QuantDBError
+from quantdb.functions import may_write
 from quantdb.health import Health
 from quantdb.leases import Leases, Lent
+from quantdb.lexer import statements
 from quantdb.observe import Observer, observer_of
 from quantdb.opening import Opener
 from quantdb.outcomes import fail, is_lost, out_of_time
@@ -33,13 +35,12 @@ __all__ = ["BoundPool", "Pool", "create_pool"]
 _log: Final = logging.getLogger(__name__)
 
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
-_WRITING: Final = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b", re.IGNORECASE)
 _OF_CALLS: Final = (
-    TimeoutError,
-    OSError,
+    OSError,  # TimeoutError, too
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
+    RuntimeError,  # uvloop's
 )
 """What a call of the driver's raises that ends in trouble with its connection."""
 _BETWEEN_DROPS: Final = 1.0
@@ -452,7 +453,12 @@ def create_pool(dsn_or_config: str | PoolConfig) -> Pool:
 
 
 def _only_reads(query: str) -> bool:
-    return _READING.match(query) is not None and _WRITING.search(query) is None
+    if _READING.match(query) is None:
+        return False
+    try:
+        return not any(may_write(tokens) for tokens in statements("the statement", query))
+    except ConfigError:  # the server has something to say to it
+        return False
 
 
 class BoundPool:

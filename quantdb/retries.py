@@ -43,7 +43,9 @@ _LONGEST_PAUSE: Final = 0.5
 _JITTER: Final = 0.1
 
 # What the database answers to each attempt alike: no attempt before was applied, or it would not.
-_DEFINITE: Final = (Ambiguous, Conflict, InexactValue, NotFound, ShapeMismatch)
+_DEFINITE: Final = (Ambiguous, InexactValue, ShapeMismatch)
+# Where a call looks at what is there, this too; elsewhere its own row may be what is in its way.
+_DEFINITE_TO_WHO_LOOKS: Final = (Conflict, NotFound)
 
 _ours: Final = ContextVar("quantdb_retries", default=False)
 
@@ -134,6 +136,7 @@ async def repeated(  # noqa: PLR0913 - each says another thing
     *,
     reads: bool = False,
     bulk: bool = False,
+    looks: bool = False,
     may: Callable[[], bool] = lambda: True,
 ) -> T:
     """Return what *once* gives, called again while that is safe and the *limit* is not reached.
@@ -145,6 +148,8 @@ async def repeated(  # noqa: PLR0913 - each says another thing
         reads: Whether the call changes nothing, so that an attempt without an end did nothing.
         bulk: Whether an attempt may take long: then the seconds count from the first failure, and
             an attempt that has begun is not cut short.
+        looks: Whether it knows what it stored itself, so that a Conflict or NotFound is not about
+            what an attempt before has applied.
         may: Is asked after each failure whether it can be repeated still.
     """
     began = time.monotonic()
@@ -156,7 +161,7 @@ async def repeated(  # noqa: PLR0913 - each says another thing
         first = error
     until = time.monotonic() + limit.usual if bulk else limit.end(began)
     return await _again(
-        once, _Attempts(first, repeat, began, until, may, reads=reads, cuts=not bulk)
+        once, _Attempts(first, repeat, began, until, may, reads=reads, cuts=not bulk, looks=looks)
     )
 
 
@@ -181,6 +186,7 @@ class _Attempts:
         *,
         reads: bool,
         cuts: bool,
+        looks: bool,
     ) -> None:
         self.number = 1
         self.last: Exception = first
@@ -189,6 +195,7 @@ class _Attempts:
         self._began = began
         self._until = until
         self._cuts = cuts
+        self._definite = _DEFINITE + (_DEFINITE_TO_WHO_LOOKS if looks else ())
         self._may = may
         self._reads = reads
 
@@ -226,7 +233,7 @@ class _Attempts:
             return error
         if self.unknown and not isinstance(error, QuantDBError | asyncpg.PostgresError):
             error.add_note(f"an attempt before this one may have been applied; {tried}")
-        elif self.unknown and not isinstance(error, _DEFINITE):
+        elif self.unknown and not isinstance(error, self._definite):
             meaning = CommitUnknown(f"an attempt may have been applied; {tried}: {error}")
             meaning.__cause__ = error
             return meaning

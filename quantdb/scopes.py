@@ -136,6 +136,7 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     repeat: Repeat = "unapplied",
     reads: bool = False,
     bulk: bool = False,
+    looks: bool = False,
     may: Callable[[], bool] = lambda: True,
 ) -> T:
     """Return what *work* gives in a *scope* of its own; on a pool, repeated while that is safe.
@@ -161,7 +162,9 @@ async def call(  # noqa: PLR0913 - those of `repeated`
 
     async def called() -> T:
         if is_pool(db):
-            return await repeated(once, repeat, window(db), reads=reads, bulk=bulk, may=may)
+            return await repeated(
+                once, repeat, window(db), reads=reads, bulk=bulk, looks=looks, may=may
+            )
         return await once()
 
     if watch is None:

@@ -12,6 +12,7 @@ from typing import Final, Literal, get_args
 import attrs
 
 from quantdb.errors import ConfigError
+from quantdb.functions import may_write
 from quantdb.lexer import Token, statements
 
 __all__ = [
@@ -32,7 +33,6 @@ _PASSING: Final = frozenset(
 )
 _AFTER_WITH: Final = frozenset({"select", "insert", "update", "delete", "merge", "values"})
 _UNTIL_COMMIT: Final = ("on", "commit", "drop")
-_WRITING: Final = frozenset({"insert", "update", "delete", "merge"})
 _LINGERING: Final = ("set_config", "pg_advisory_lock", "pg_try_advisory_lock", "setseed")
 _COMMENT: Final = re.compile(r"^-- (.*)$", re.MULTILINE)
 _NAME: Final = re.compile(r"\$(\d+) ([A-Za-z_]\w*)")
@@ -57,7 +57,7 @@ class SqlFile:
         nullable: Columns that it says can be NULL (``-- nullable: email``).
         not_null: Columns that it says are never NULL (``-- not null: total, mean``).
         allows: Hazards that it says are meant (``-- allow: select-star``).
-        writes: Whether it may change rows, or lock them.
+        writes: Whether it may change rows, or lock them, or calls a function that may.
         lingers: Whether it may leave something behind in the session, such as a setting.
         command: What it does, as its status says it: ``SELECT``, ``INSERT``.
         tag_at: Where a comment may be put: behind its first word, and the comments that follow.
@@ -249,7 +249,7 @@ def _parse(path: str, stem: str, text: str) -> SqlFile:
         nullable=said["nullable"],
         not_null=said["not null"],
         allows=said["allow"],
-        writes=any(token.word in _WRITING for token in tokens),
+        writes=may_write(tokens),
         lingers=_lingers(tokens),
         command=_command(tokens),
         tag_at=tokens[1].at if len(tokens) > 1 else tokens[0].end,

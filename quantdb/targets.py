@@ -80,22 +80,24 @@ def _of_insert(tokens: _Tokens) -> Target | None:
         rest = rest[1:] if rest and rest[0].text == "," else rest
         rows += 1
     of_parameters = rows == 1 and all(parameter for parameter, _place in places)
-    return _target(table, columns, places, is_whole=of_parameters and _only_stores(rest))
+    is_whole = of_parameters and _only_stores(columns, rest)
+    return _target(table, columns, places, is_whole=is_whole)
 
 
-def _only_stores(tokens: _Tokens) -> bool:
+def _only_stores(columns: tuple[str, ...] | None, tokens: _Tokens) -> bool:
     """Tell whether what follows the values of an INSERT leaves them as they are."""
     words = [token.word for token in tokens]
     if words[:2] == ["on", "conflict"]:
         if "do" not in words:
             return False
         start = words.index("do") + 1
+        key = _key(tokens[2:start])
         tokens, words = tokens[start:], words[start:]
         if words[:1] == ["nothing"]:
             tokens = tokens[1:]
         elif words[:2] == ["update", "set"]:
             end = words.index("returning") if "returning" in words else len(words)
-            if not all(map(_is_replacing, _split(tokens[2:end]))):
+            if columns is None or not _replaces(set(columns) - key, tokens[2:end]):
                 return False
             tokens = tokens[end:]
         else:
@@ -107,9 +109,22 @@ def _only_stores(tokens: _Tokens) -> bool:
     )
 
 
+def _key(tokens: _Tokens) -> set[str]:
+    """Return the columns on which rows conflict: two that do have the same values there."""
+    items, _rest = _items(tokens) if _is_open(tokens) else ([], tokens)
+    return {item[0].identifier for item in items if len(item) == 1}
+
+
+def _replaces(columns: set[str], tokens: _Tokens) -> bool:
+    """Tell whether what follows SET gives each of *columns* its new value, and does no more."""
+    assignments = _split(tokens)
+    replaced = {item[0].identifier for item in assignments}
+    return all(map(_is_replacing, assignments)) and columns <= replaced
+
+
 def _is_replacing(item: _Tokens) -> bool:
     """Tell whether an assignment is ``a = excluded.a``."""
-    match [token.word or token.text for token in item]:
+    match [token.identifier or token.text for token in item]:
         case [column, "=", "excluded", ".", same]:
             return column == same
         case _:

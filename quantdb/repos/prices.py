@@ -155,6 +155,7 @@ class PriceRepo(Repo):
             bulk_scope,
             operation=self._merge.operation.of(method),
             repeat="always",
+            looks=True,
             bulk=True,
             may=source.are_there_still,
         )

@@ -155,6 +155,7 @@ class TradeRepo(Repo):
             self._insert.store_scope(self.db, Trade),
             operation=self._insert.operation,
             repeat="always",
+            looks=True,
         )
 
     async def insert_many(self, trades: Iterable[Trade] | AsyncIterable[Trade]) -> Ingest:
@@ -212,6 +213,7 @@ class TradeRepo(Repo):
             bulk_scope,
             operation=self._merge.operation.of(method),
             repeat="always",
+            looks=True,
             bulk=True,
             may=source.are_there_still,
         )

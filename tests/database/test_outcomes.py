@@ -35,21 +35,25 @@ class Proxy:
             task.add_done_callback(self._tasks.discard)
 
     async def _pass(self, reader: asyncio.StreamReader, down: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65_536):
-                if self.swallows and b"COMMIT" in data:
-                    self._silent = True
-                down.write(data)
-                await down.drain()
-        down.close()
+        try:
+            with suppress(ConnectionError):
+                while data := await reader.read(65_536):
+                    if self.swallows and b"COMMIT" in data:
+                        self._silent = True
+                    down.write(data)
+                    await down.drain()
+        finally:
+            down.close()
 
     async def _answer(self, up: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await up.read(65_536):
-                if not self._silent:
-                    writer.write(data)
-                    await writer.drain()
-        writer.close()
+        try:
+            with suppress(ConnectionError):
+                while data := await up.read(65_536):
+                    if not self._silent:
+                        writer.write(data)
+                        await writer.drain()
+        finally:
+            writer.close()
 
     def through(self, port: int) -> str:
         account = self._parts.netloc.rpartition("@")[0] or "postgres"

@@ -827,3 +827,36 @@ async def test_prepared_statements_and_cursors_obey_the_boundary_too(
         assert await statement.fetchval(7) == 7
         assert [tuple(row) for row in await (await connection.cursor(sql, 7)).fetch(5)] == [(7,)]
         assert [tuple(row) async for row in driver_of(connection).cursor(sql, 7)] == [(7,)]
+
+
+async def test_a_transaction_is_of_no_use_after_its_connection_was_given_back(
+    dsn: str,
+) -> None:
+    async with quantdb.create_pool(PoolConfig(dsn, min_size=0, max_size=1)) as own:
+        async with own.acquire() as connection:
+            kept = connection.transaction()
+        # Another has the connection now.
+        async with quantdb.transaction(own) as tx:
+            with pytest.raises(asyncpg.InterfaceError, match="released back to the pool"):
+                await kept.start()
+            assert await tx.fetchval("SELECT 1") == 1
+        async with own.acquire() as connection, connection.transaction():
+            assert connection.is_in_transaction()
+
+
+async def test_who_listens_to_the_servers_log_listens_no_more_once_he_has_given_it_back(
+    dsn: str,
+) -> None:
+    heard: list[object] = []
+    async with quantdb.create_pool(PoolConfig(dsn, min_size=0, max_size=1)) as pool:
+        connection = await pool.acquire()
+        ours = pooled(connection)
+        assert ours is not None
+        ours.add_log_listener(lambda _connection, message: heard.append(message))
+        await connection.execute("DO $$BEGIN RAISE NOTICE 'one'; END$$")
+        with pytest.warns(asyncpg.InterfaceWarning, match="1 active log listener"):
+            await pool.release(connection)
+        await pool.execute("DO $$BEGIN RAISE NOTICE 'two'; END$$")
+    await asyncio.sleep(0)
+
+    assert len(heard) == 1

@@ -22,8 +22,10 @@ from quantdb import (
     PoolTimeout,
     PriceRepo,
     QuantDBError,
+    StatementTimeout,
     TradeRepo,
 )
+from quantdb.connection import GRACE
 from quantdb.embedded import EmbeddedPostgres
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
@@ -380,6 +382,63 @@ async def test_a_session_that_is_begun_in_a_black_hole_ends_in_time(proxy: Fault
         assert await raw(pool) == 1
 
 
+async def test_who_connects_gets_through_when_the_network_is_back(proxy: FaultProxy) -> None:
+    """What went into the hole stays there, and is not waited for."""
+    async with opened(proxy, acquire_timeout=10) as pool:
+        await pool.expire_connections()
+        proxy.greeting = "hole"
+        calls = [asyncio.create_task(raw(pool)) for _ in range(4)]
+        await asyncio.sleep(0.5)
+        proxy.heal()
+        with within(1):
+            assert await asyncio.gather(*calls) == [1, 1, 1, 1]
+        await asyncio.sleep(0)
+        assert pool.get_size() <= 2
+
+
+@pytest.mark.parametrize("call", [read, raw, insert])
+async def test_one_connection_that_is_silent_speaks_for_those_that_lie_free(
+    proxy: FaultProxy, call: Call
+) -> None:
+    async with opened(proxy) as pool:
+        async with pool.acquire(), pool.acquire():
+            pass
+        assert pool.get_size() == 2
+        await asyncio.sleep(GRACE)
+        proxy.hole()
+        with pytest.raises((CommitUnknown, ConnectionLost, StatementTimeout)):
+            await call(pool)
+        assert pool.get_size() == 0
+        proxy.heal()
+        with within(0):
+            await call(pool)
+
+
+async def test_a_unit_of_work_that_nobody_answers_is_lost(proxy: FaultProxy) -> None:
+    async with opened(proxy) as pool:
+
+        async def ask() -> None:
+            async with quantdb.transaction(pool) as tx:
+                await tx.fetch("SELECT 1")
+                proxy.hole()
+                await tx.fetch("SELECT 1")
+
+        with pytest.raises(ConnectionLost, match="stopped answering") as caught:
+            await ask()
+        assert isinstance(caught.value.__cause__, TimeoutError)
+        proxy.heal()
+
+
+async def test_a_connection_that_is_slow_speaks_for_no_other(proxy: FaultProxy) -> None:
+    async with opened(proxy) as pool:
+        async with pool.acquire(), pool.acquire():
+            pass
+        await asyncio.sleep(GRACE)
+        with pytest.raises(StatementTimeout):
+            await pool.fetch("SELECT pg_sleep(30)")
+        assert pool.get_size() == 2
+
+
 async def test_a_connection_is_given_back_in_time(proxy: FaultProxy) -> None:
     async with opened(proxy) as pool:
         for timeout in (None, 0.2):
@@ -409,6 +468,22 @@ async def test_a_pool_closes_in_time_whatever_is_stuck(proxy: FaultProxy) -> Non
     assert all(isinstance(answer, QuantDBError) for answer in answers), answers
     with pytest.raises(ConfigError, match="closed"):
         await read(pool)
+
+
+@pytest.mark.parametrize("how", ["cut short", "stuck"])
+async def test_two_may_close_a_pool_and_each_for_himself(proxy: FaultProxy, how: str) -> None:
+    async with opened(proxy) as pool:
+        work = asyncio.create_task(unit_asleep(pool))
+        await asyncio.sleep(0.2)
+        first, second = asyncio.create_task(pool.close()), asyncio.create_task(pool.close())
+        await asyncio.sleep(0.2)
+        if how == "cut short":
+            first.cancel()
+        with within(LIMIT):
+            await second
+        with pytest.raises((ConnectionLost, TimeoutError)):
+            await work
+        assert how == "stuck" or first.cancelled()
 
 
 async def unit_asleep(pool: quantdb.Pool) -> None:

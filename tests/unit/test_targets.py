@@ -56,7 +56,8 @@ def test_a_parameter_alone_goes_into_its_column(
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT DO NOTHING RETURNING a, c",
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a, lower(b)) WHERE c DO NOTHING",
         "INSERT INTO t (a) VALUES ($1) ON CONFLICT ON CONSTRAINT x DO UPDATE SET a = excluded.a",
-        "INSERT INTO t VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = EXCLUDED.a, b = excluded.b",
+        "INSERT INTO t (a) VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = EXCLUDED.a, b=excluded.b",
+        'INSERT INTO t (a, "B") VALUES ($1, $2) ON CONFLICT (a) DO UPDATE SET "B" = excluded."B"',
     ],
 )
 def test_a_statement_that_only_stores_is_known(statement: str) -> None:
@@ -74,6 +75,11 @@ def test_a_statement_that_only_stores_is_known(statement: str) -> None:
         "INSERT INTO t VALUES ($1, $2 + 1)",
         "INSERT INTO t VALUES ($1, DEFAULT)",
         "INSERT INTO t (a) VALUES ($1) RETURNING *",
+        # A row that conflicts keeps its b.
+        "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT (a) DO UPDATE SET a = excluded.a",
+        "INSERT INTO t (a, b, c) VALUES ($1, $2, $3) ON CONFLICT (a) DO UPDATE SET c = excluded.c",
+        "INSERT INTO t (a, b) VALUES ($1, $2) ON CONFLICT (lower(b)) DO UPDATE SET a = excluded.a",
+        "INSERT INTO t VALUES ($1) ON CONFLICT (a) DO UPDATE SET a = excluded.a",
         "INSERT INTO t (a) VALUES ($1) RETURNING a + 1 AS a",
         "INSERT INTO t (a) VALUES ($1) RETURNING b AS a",
         "INSERT INTO t (a) VALUES ($1) RETURNING t.a",
