@@ -8,7 +8,7 @@ from typing import Final, NoReturn, Protocol
 
 import asyncpg
 
-from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Isolation
 from quantdb.errors import (
     CommitUnknown,
@@ -21,6 +21,7 @@ from quantdb.errors import (
 from quantdb.leases import Lent
 from quantdb.outcomes import fail, is_lost
 from quantdb.pool import Pool
+from quantdb.session import GRACE
 from quantdb.settings import opening_statements
 
 __all__ = ["Borrowed", "PoolTransaction", "begun", "ended", "fail_inside", "is_alive"]

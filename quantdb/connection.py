@@ -1,7 +1,5 @@
 """The connections of our pool: what can go in unchanged goes in, everything else is refused."""
 
-import asyncio
-import gc
 import re
 from collections.abc import (
     AsyncGenerator,
@@ -9,12 +7,10 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Generator,
     Iterable,
     Mapping,
     Sequence,
 )
-from contextlib import contextmanager, suppress
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -22,19 +18,18 @@ from asyncpg.cursor import CursorFactory
 from asyncpg.protocol import NO_TIMEOUT
 
 from quantdb import exact
-from quantdb.catalog import Learnt, Rules, TableColumn, checked, columns_of, learnt_of, of_row
+from quantdb.catalog import Learnt, TableColumn, checked, columns_of, learnt_of, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
-from quantdb.collector import feed_at_rest
 from quantdb.database import CopyFormat, Cursor, Prepared, each
 from quantdb.errors import InexactValue
+from quantdb.handles import CheckedCursor, CheckedStatement
 from quantdb.jsontext import json_value
-from quantdb.observe import Observer, Watch
-from quantdb.outcomes import is_stale_plan, out_of_time, swallowed, unreadable
+from quantdb.outcomes import is_stale_plan, swallowed, unreadable
 from quantdb.pooler import refuse_session_state
-from quantdb.sockets import watch
+from quantdb.session import Session
 from quantdb.stalls import fed
 
-__all__ = ["GRACE", "PooledConnection", "pooled"]
+__all__ = ["PooledConnection", "pooled"]
 
 T = TypeVar("T")
 
@@ -52,17 +47,12 @@ _ALONE: Final = frozenset({"BEGIN;", "BEGIN READ ONLY;", "COMMIT;"})
 _UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 _TRIED_AGAIN: Final = 3
 """Times that a statement is prepared again: one that is forgotten may be in the way of the next."""
-_LEASES: Final = "_pool_release_ctr"
 _STATEMENTS_KNOWN: Final = 1_000
 _ROWS_AT_ONCE: Final = 1_000
-_UNTIL_TOLD: Final = 30.0
-GRACE: Final = 0.5
-"""Seconds that a call may go on after its time was up: to cancel, to roll back, to reset."""
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
 
 
-_plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009 - its types
 _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "prepare")  # noqa: B009 - its overloads
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
@@ -74,7 +64,7 @@ _plain_set_codec: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "
 _plain_cursor: Callable[..., CursorFactory] = getattr(asyncpg.Connection, "cursor")  # noqa: B009
 
 
-class PooledConnection(asyncpg.Connection):
+class PooledConnection(Session):
     """A connection of our pool.
 
     The parameters of every statement obey the strict boundary, whoever sends it. The server is
@@ -85,85 +75,20 @@ class PooledConnection(asyncpg.Connection):
     """
 
     __slots__ = (
-        "_abort_transport",
         "_codecs",
-        "_is_copying",
         "_is_prepared",
         "_known",
         "_portable",
-        "abandoned",
-        "behind_pooler",
-        "clean",
-        "command_timeout",
-        "endpoint",
-        "hurried_until",
-        "observer",
-        "opening",
-        "refused",
-        "retired",
-        "told_to_end",
-        "watch",
     )
 
-    tells_aborted_commit: Final = True
-
-    abandoned: bool
-    """Whether it did not answer in time to somebody who was cut short; it is closed when it is
-    given back, and until then every rollback of it succeeds, as the server's will."""
-
-    behind_pooler: bool
-    """Whether each transaction may run in another session; see `quantdb.pooler`."""
-
-    clean: bool
-    """Whether only statements of ours, which leave nothing behind, ran since the last reset."""
-
-    command_timeout: float
-    """Seconds that a statement may take, its preparation included."""
-
-    endpoint: Mapping[str, str | int]
-    """The server and its database, as OpenTelemetry calls them."""
-
-    hurried_until: float | None
-    """When, by the loop's clock, whoever was cut short must be done with cleaning up."""
-
-    observer: Observer | None
-    """Who watches the calls of its pool."""
-
-    retired: bool
-    """Whether nobody is to borrow it any more."""
-
-    told_to_end: bool
-    """Whether it was closed from here, and not by the server or the network."""
-
-    watch: Watch | None
-    """The call that it works for, if that is watched."""
-
-    opening: str
-    """Statements that go in the packet of the next BEGIN."""
-
-    refused: Exception | None
-    """What the server said to the last `opening`, if it refused it."""
-
     def __init__(self, *args: object) -> None:
-        _plain_init(self, *args)
+        super().__init__(*args)
         # For what the driver asks the server before `begin_session`, too.
-        self.clean, self.retired, self.abandoned = True, False, False
-        self.behind_pooler = False
-        self.command_timeout = _UNTIL_TOLD
-        self.hurried_until = None
-        self.endpoint = _endpoint(args[3], args[5])
-        self.observer, self.watch = None, None
-        self.opening, self.refused = "", None
-        self.told_to_end = False
         self._codecs: tuple[Codec, ...] = ()
         self._known: dict[str, Learnt] = {}
         self._portable = False
         cache: object = getattr(self, "_stmt_cache", None)
         self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
-        self._is_copying = False
-        self._abort_transport: Callable[[], None] | None = getattr(args[1], "abort", None)
-        watch(self, transport=args[1])
-        feed_at_rest(args[0], args[1])
 
     async def begin_session(
         self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]
@@ -179,95 +104,6 @@ class PooledConnection(asyncpg.Connection):
         self._portable = any(codec.is_composite for codec in self._codecs)
         await self._use(PORTABLE if self._portable else TEXT)
         self.clean, self.retired = True, False
-
-    async def close(self, *, timeout: float | None = None) -> None:
-        """Close it; the server is told."""
-        self.told_to_end = self.told_to_end or not self.is_closed()
-        await super().close(timeout=timeout)
-
-    def terminate(self) -> None:
-        """Close it at once; a COPY that is under way learns of it as if the network had done it.
-
-        By the driver's own way it would find no transport, and fail over that.
-        """
-        self.told_to_end = self.told_to_end or not self.is_closed()
-        if self._is_copying and self._abort_transport is not None:
-            self._abort_transport()
-        else:
-            super().terminate()
-
-    def disown(self) -> None:
-        """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
-        # As the driver does when its own pool takes one back.
-        setattr(self, _LEASES, getattr(self, _LEASES) + 1)
-
-    def is_dirty(self) -> bool:
-        """Tell whether the session must be reset before another one has it."""
-        return (
-            not self.clean
-            or self.hurried_until is not None
-            or self.is_in_transaction()
-            # A transaction of the driver's that was ended by a statement.
-            or getattr(self, "_top_xact", None) is not None
-            or self.is_cut_short()
-        )
-
-    def is_cut_short(self) -> bool:
-        """Tell whether a statement of it, or whoever uses it, is being cancelled."""
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            return True
-        is_cancelling: Callable[[], bool] | None = getattr(
-            getattr(self, "_protocol", None), "_is_cancelling", None
-        )
-        return is_cancelling is not None and is_cancelling()
-
-    async def roll_back_in_a_hurry(self, query: str) -> str:
-        """Roll back in the moment that is left, or leave it to the server, which will."""
-        self.hurry()
-        if not self.abandoned:
-            self.abandoned = True
-            with suppress(
-                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-            ):
-                async with asyncio.timeout(self.patience(GRACE)):
-                    await self.execute_admitted(query, (), None)
-                self.abandoned = False
-        return "ROLLBACK"
-
-    def hurry(self) -> None:
-        """Give those who were cut short a moment to clean up, and no more, all together."""
-        if self.hurried_until is None:
-            self.hurried_until = asyncio.get_running_loop().time() + GRACE
-
-    def patience(self, limit: float) -> float:
-        """Return the seconds that cleaning up may take: *limit*, or what is left of a hurry."""
-        if self.hurried_until is None:
-            return limit
-        return max(0.05, min(limit, self.hurried_until - asyncio.get_running_loop().time()))
-
-    def within(self, timeout: object) -> asyncio.Timeout:
-        """Give a block in which a statement may be prepared and run.
-
-        The driver times each step by itself, and not every one of them.
-        """
-        limit = timeout if isinstance(timeout, int | float) else self.command_timeout
-        return asyncio.timeout(limit)
-
-    @contextmanager
-    def typed(self, *, within_a_transaction: bool = True) -> Generator[None]:
-        """Raise StatementTimeout for a statement whose time is up, if it is *within_a_transaction*.
-
-        One that commits itself may have been applied; what its time-out means is not said here.
-        """
-        says = within_a_transaction and self.is_in_transaction()
-        try:
-            yield
-        except TimeoutError as error:
-            meaning = out_of_time(error)
-            if not says or meaning is error:
-                raise
-            raise meaning from error
 
     def itself(self) -> "PooledConnection":
         """Return the connection, also when asked through the wrapper that a borrower holds."""
@@ -376,20 +212,6 @@ class PooledConnection(asyncpg.Connection):
         with self.quietly():
             return await run(table, source=source, columns=columns, timeout=timeout, format=format)
 
-    @contextmanager
-    def quietly(self) -> Generator[None]:
-        """Give a block for a COPY of the driver's, which it may leave before the server's answer.
-
-        That comes all the same, or the news that the connection is lost, and nobody would take it.
-        """
-        try:
-            yield
-        except (asyncpg.InternalClientError, RuntimeError):
-            for held in gc.get_referents(getattr(self, "_protocol", None)):
-                if _is_answer(held):
-                    held.add_done_callback(_take_note)
-            raise
-
     async def copied_out(self, query: str, output: Callable[[bytes], Awaitable[None]]) -> str:
         """Hand over what a query returns, in whole lines of COPY's CSV format.
 
@@ -402,29 +224,6 @@ class PooledConnection(asyncpg.Connection):
         """Have the server look at a statement; the driver keeps what it prepared."""
         async with self.within(timeout):
             return await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
-
-    @contextmanager
-    def telling_its_end(self, tell: Callable[[], None]) -> Generator[None]:
-        """Call *tell* when the connection goes, and have a COPY that waits to write go on.
-
-        The transport, which asked it to wait, tells it nothing any more.
-        """
-
-        def gone(_connection: object) -> None:
-            resume: Callable[[], None] | None = getattr(
-                getattr(self, "_protocol", None), "resume_writing", None
-            )
-            tell()
-            if resume is not None:
-                resume()
-
-        self.add_termination_listener(gone)
-        self._is_copying = True
-        try:
-            yield
-        finally:
-            self._is_copying = False
-            self.remove_termination_listener(gone)
 
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
@@ -439,7 +238,7 @@ class PooledConnection(asyncpg.Connection):
                 await self.go_on_after(error)
         return await call()
 
-    async def prepared(self, query: str, **options: object) -> "CheckedStatement":
+    async def prepared(self, query: str, **options: object) -> CheckedStatement:
         """Have the server look at a statement whose arguments will be checked."""
         self.clean = False
         async with self.within(options.get("timeout")):
@@ -597,33 +396,8 @@ class PooledConnection(asyncpg.Connection):
             )
 
 
-def _is_answer(held: object) -> "TypeGuard[asyncio.Future[object]]":
-    return isinstance(held, asyncio.Future)
-
-
-def _take_note(answer: "asyncio.Future[object]") -> None:
-    if not answer.cancelled():
-        answer.exception()
-
-
 def _never(_key: object) -> bool:
     return False
-
-
-def _endpoint(address: object, parameters: object) -> Mapping[str, str | int]:
-    """Return what the driver has connected to: a socket's path, or a host and its port."""
-    found: dict[str, str | int] = {}
-    match address:
-        case str():
-            found["server.address"] = address
-        case (str() as host, int() as port):
-            found |= {"server.address": host, "server.port": port}
-        case _:
-            pass
-    database: object = getattr(parameters, "database", None)
-    if isinstance(database, str):
-        found["db.namespace"] = database
-    return found
 
 
 def _quoted(name: str) -> str:
@@ -662,95 +436,6 @@ async def _batches(
 
 def _is_anonymous(statement: Prepared) -> bool:
     return any(column.type.name in _ANONYMOUS for column in statement.get_attributes())
-
-
-class CheckedStatement:
-    """A prepared statement behind the boundary; all else is the driver's."""
-
-    __slots__ = ("_connection", "_plain", "_rules")
-
-    def __init__(self, connection: PooledConnection, plain: object, rules: Rules) -> None:
-        self._connection = connection
-        self._plain = plain
-        self._rules = rules
-
-    def __getattr__(self, name: str) -> object:
-        if name in {"explain", "fetch", "fetchrow", "fetchval"}:
-            return self._checking(getattr(self._plain, name))
-        if name in {"executemany", "fetchmany"}:
-            return self._checking_many(getattr(self._plain, name))
-        attribute: object = getattr(self._plain, name)
-        if name == "cursor" and callable(attribute):
-            return self._opening(attribute)
-        return attribute
-
-    def _sent(self, args: Sequence[object]) -> Sequence[object]:
-        # The driver says in its own words when the number is wrong.
-        return checked(self._rules, args) if len(args) == len(self._rules) else args
-
-    def _checking(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
-        async def method(*args: object, **options: object) -> object:
-            sent = self._sent(args)
-            with self._connection.typed():
-                return await plain(*sent, **options)
-
-        return method
-
-    def _opening(self, plain: Callable[..., object]) -> Callable[..., object]:
-        def method(*args: object, **options: object) -> object:
-            return plain(*self._sent(args), **options)
-
-        return method
-
-    def _checking_many(self, plain: Callable[..., Awaitable[object]]) -> Callable[..., object]:
-        async def method(args: Iterable[Sequence[object]], **options: object) -> object:
-            sent = [self._sent_of(row, n) for n, row in enumerate(args, 1)]
-            with self._connection.typed():
-                return await plain(sent, **options)
-
-        return method
-
-    def _sent_of(self, row: Sequence[object], number: int) -> Sequence[object]:
-        try:
-            return self._sent(row)
-        except InexactValue as error:
-            raise of_row(error, number) from None
-
-
-class CheckedCursor:
-    """A cursor of the driver behind the boundary: awaited, or iterated over."""
-
-    __slots__ = ("_args", "_connection", "_options", "_query")
-
-    def __init__(
-        self,
-        connection: PooledConnection,
-        query: str,
-        args: Sequence[object],
-        options: Mapping[str, object],
-    ) -> None:
-        self._connection = connection
-        self._query = query
-        self._args = args
-        self._options = options
-
-    async def _opened(self) -> object:
-        with self._connection.typed():
-            async with self._connection.within(self._options.get("timeout")):
-                sent = await self._connection.admitted(self._query, self._args)
-                return await self._connection.portably(lambda: self._plain(sent))
-
-    def __await__(self) -> Generator[object, None, object]:
-        return self._opened().__await__()
-
-    async def __aiter__(self) -> AsyncGenerator[object, None]:
-        sent = await self._connection.admitted(self._query, self._args)
-        async for record in self._plain(sent):
-            yield record
-
-    def _plain(self, sent: Sequence[object]) -> CursorFactory:
-        self._connection.clean = False
-        return _plain_cursor(self._connection, self._query, *sent, **self._options)
 
 
 # The driver's methods keep their signatures, of which there are many; the boundary stands before
@@ -890,10 +575,11 @@ _put("prepare", PooledConnection.prepared)
 _put("copy_records_to_table", PooledConnection.copied)
 
 
-def _cursor(
-    self: PooledConnection, query: str, *args: object, **options: object
-) -> "CheckedCursor":
-    return CheckedCursor(self, query, args, options)
+def _cursor(self: PooledConnection, query: str, *args: object, **options: object) -> CheckedCursor:
+    def opened(sent: Sequence[object]) -> CursorFactory:
+        return _plain_cursor(self, query, *sent, **options)
+
+    return CheckedCursor(self, query, args, options.get("timeout"), opened)
 
 
 _put("cursor", _cursor)

@@ -18,12 +18,13 @@ from asyncpg.pool import PoolConnectionProxy
 
 from quantdb.catalog import Learnt
 from quantdb.config import PoolConfig
-from quantdb.connection import GRACE, PooledConnection, pooled
+from quantdb.connection import PooledConnection, pooled
 from quantdb.counters import Counters
 from quantdb.errors import ConfigError, PoolTimeout
 from quantdb.observe import Observer
 from quantdb.opening import Opener
 from quantdb.outcomes import fail
+from quantdb.session import GRACE
 from quantdb.waits import Holders
 
 __all__ = ["Leases", "Lent"]

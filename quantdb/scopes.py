@@ -15,7 +15,7 @@ import asyncpg
 
 from quantdb import exact
 from quantdb.blocks import Borrowed, ended, is_alive
-from quantdb.connection import GRACE, pooled
+from quantdb.connection import pooled
 from quantdb.database import Connection, Database, is_pool
 from quantdb.errors import (
     CommitUnknown,
@@ -33,6 +33,7 @@ from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
 from quantdb.retries import Repeat, repeated, window
 from quantdb.sameness import same
+from quantdb.session import GRACE
 from quantdb.transaction import pool_behind, scope
 
 __all__ = [

@@ -16,8 +16,9 @@ import pyarrow as pa
 from asyncpg.protocol import NO_TIMEOUT
 
 from quantdb.columns.batches import Batches
-from quantdb.connection import GRACE, pooled
+from quantdb.connection import pooled
 from quantdb.database import Connection
+from quantdb.session import GRACE
 
 __all__ = ["Copying", "Deliver"]
 

@@ -25,8 +25,8 @@ from quantdb import (
     StatementTimeout,
     TradeRepo,
 )
-from quantdb.connection import GRACE
 from quantdb.embedded import EmbeddedPostgres
+from quantdb.session import GRACE
 
 pytestmark = pytest.mark.usefixtures("nothing_is_left_behind")
 
