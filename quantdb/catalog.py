@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from time import monotonic
 from typing import Final, NamedTuple, Protocol
 
 import attrs
@@ -44,11 +45,15 @@ class Learnt(NamedTuple):
         stores_as_sent: Whether it does nothing but store what is sent, and the server changes
             nothing of what the rules let in.
         is_anonymous: Whether it returns values of types that nobody knows before they come.
+        types: The numbers of its parameters' types.
+        until: When, by ``time.monotonic``, it is asked again: nobody tells of an altered column.
     """
 
     rules: Rules
     stores_as_sent: bool = False
     is_anonymous: bool = False
+    types: tuple[int, ...] = ()
+    until: float = 0.0
 
 
 def _no_infinity(rule: exact.Rule, *extremes: object) -> exact.Rule:
@@ -87,6 +92,9 @@ with sqlfile.mistakes_deferred():
     _DESCRIBE: Final = sqlfile.read(sqlfile.sql_folder() / "types/describe.sql")
     _COLUMNS: Final = sqlfile.read(sqlfile.sql_folder() / "types/columns.sql")
 
+
+_HOLDS: Final = 60.0
+"""Seconds for which what is known of a statement holds, unless a refusal has it asked before."""
 
 _FIRST_ASSIGNED: Final = 10_000
 """PostgreSQL's FirstGenbkiObjectId: its own types have numbers below."""
@@ -158,9 +166,11 @@ async def learnt_of(
     """
     rules = await _rules_of(source, types, own)
     target = target_of(statement) if rules else None
-    if target is None:
-        return Learnt(rules)
-    return await _held_to_columns(source, target, types, rules, own)
+    known = Learnt(rules)
+    if target is not None:
+        known = await _held_to_columns(source, target, types, rules, own)
+    numbers = tuple(kind.oid for kind in types)
+    return known._replace(types=numbers, until=monotonic() + _HOLDS)
 
 
 async def _rules_of(

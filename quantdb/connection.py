@@ -11,6 +11,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from time import monotonic
 from typing import Final, TypeGuard, TypeVar
 
 import asyncpg
@@ -48,6 +49,8 @@ _UNSENT: Final = (asyncpg.InterfaceError, asyncpg.InternalClientError)
 _TRIED_AGAIN: Final = 3
 """Times that a statement is prepared again: one that is forgotten may be in the way of the next."""
 _STATEMENTS_KNOWN: Final = 1_000
+_LONGEST_KEPT: Final = 15_000
+"""Characters of a statement that the driver keeps prepared, at most."""
 _ROWS_AT_ONCE: Final = 1_000
 _ANONYMOUS: Final = frozenset({"record", "record[]"})
 """Values made of others whose types nobody knows before they come: always in binary form."""
@@ -74,12 +77,7 @@ class PooledConnection(Session):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = (
-        "_codecs",
-        "_is_prepared",
-        "_known",
-        "_portable",
-    )
+    __slots__ = ("_codecs", "_is_prepared", "_keeps", "_known", "_known_here", "_portable")
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
@@ -87,8 +85,11 @@ class PooledConnection(Session):
         self._codecs: tuple[Codec, ...] = ()
         self._known: dict[str, Learnt] = {}
         self._portable = False
+        self._known_here: dict[str, Learnt] = {}
         cache: object = getattr(self, "_stmt_cache", None)
         self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
+        size: Callable[[], int] = getattr(cache, "get_max_size", int)
+        self._keeps = size() > 0
 
     async def begin_session(
         self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]
@@ -110,9 +111,26 @@ class PooledConnection(Session):
         return self
 
     def knows(self, query: str) -> Learnt | None:
-        """Return what is known of a statement, if that is enough to run it on this connection."""
-        known = self._known.get(query)
-        return None if known is not None and known.is_anonymous and not self._portable else known
+        """Return what is known of a statement, if that is enough to run it on this connection.
+
+        What another connection has learnt has to be compared with what is prepared here, once.
+        """
+        known = self._book(query).get(query)
+        if (
+            known is None
+            or known.until < monotonic()
+            or (known.is_anonymous and not self._portable)
+            or (self._is_kept(query) and not self._is_prepared((query, asyncpg.Record, False)))
+        ):
+            return None
+        return known
+
+    def _is_kept(self, query: str) -> bool:
+        """Tell whether the driver keeps a statement that it has prepared."""
+        return self._keeps and len(query) < _LONGEST_KEPT
+
+    def _book(self, query: str) -> dict[str, Learnt]:
+        return self._known if self._is_kept(query) else self._known_here
 
     def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
         """Return what is sent for the arguments, or None if the server has to be asked first."""
@@ -142,9 +160,9 @@ class PooledConnection(Session):
                 sent = checked(known.rules, args, names)
             # The type was altered: what the driver has prepared goes by the old one.
             await self.reload_schema_state()
-            self._known[query] = known
+            self._book(query)[query] = known
             return sent
-        rules = (await self._learnt(query)).rules
+        rules = (await self._asked(query)).rules
         # The driver says in its own words when the number is wrong.
         return checked(rules, args, names) if len(rules) == len(args) else args
 
@@ -329,23 +347,36 @@ class PooledConnection(Session):
                 count += len(some)
         return f"COPY {count}"
 
-    async def _learnt(self, query: str) -> Learnt:
-        """Ask the server what a statement takes and gives; the driver keeps what it prepared."""
+    async def _asked(self, query: str) -> Learnt:
+        """Ask the server what a statement takes and gives, or whether that is still so."""
+        before, statement = self._book(query).get(query), await self._prepared_and_kept(query)
+        if before is None:
+            known = await self._learnt_of(query, statement)
+        elif before.until < monotonic():
+            # The driver may have prepared it before its columns were altered.
+            known = await self._learnt_of(query, await self._prepared_anew(query))
+            if known.types != _types_of(statement):
+                await self.reload_schema_state()
+        elif before.types != _types_of(statement):
+            known = await self._learnt_of(query, statement)
+        else:
+            known = before
+        if _is_anonymous(statement):
+            await self._go_portable()
+            known = known._replace(is_anonymous=True)
+        book = self._book(query)
+        if len(book) >= _STATEMENTS_KNOWN:
+            book.clear()
+        book[query] = known
+        return known
 
+    async def _prepared_and_kept(self, query: str) -> Prepared:
         async def asked() -> Prepared:
             prepared = await _prepare_and_keep(self, query, use_cache=True)
             prepared.get_parameters()  # raises if the driver has forgotten it meanwhile
             return prepared
 
-        statement = await self.portably(asked)
-        known = await self._learnt_of(query, statement)
-        if _is_anonymous(statement):
-            await self._go_portable()
-            known = known._replace(is_anonymous=True)
-        if len(self._known) >= _STATEMENTS_KNOWN:
-            self._known.clear()
-        self._known[query] = known
-        return known
+        return await self.portably(asked)
 
     async def _prepared_anew(self, query: str) -> Prepared:
         return await self.portably(lambda: _plain_prepare(self, query))
@@ -432,6 +463,10 @@ async def _batches(
             batch = []
     if batch:
         yield batch
+
+
+def _types_of(statement: Prepared) -> tuple[int, ...]:
+    return tuple(kind.oid for kind in statement.get_parameters())
 
 
 def _is_anonymous(statement: Prepared) -> bool:
