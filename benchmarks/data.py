@@ -27,6 +27,8 @@ def statement(name: str) -> str:
 
 def values(trade: object) -> tuple[object, ...]:
     """Return the columns of a trade, or of what a peer makes of one."""
+    if isinstance(trade, asyncpg.Record):
+        return tuple(trade)
     return tuple(getattr(trade, name) for name in COLUMNS)
 
 

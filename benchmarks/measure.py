@@ -20,8 +20,10 @@ async def measure(case: Case) -> Result:
     async with AsyncExitStack() as opened:
         for contender in case.contenders:
             try:
-                work = await opened.enter_async_context(contender.opened(case.site))
-                await verify(case, work)
+                async with AsyncExitStack() as alone:
+                    work = await alone.enter_async_context(contender.opened(case.site))
+                    await verify(case, work)
+                    opened.push_async_exit(alone.pop_all())
             except Exception as error:
                 if contender.name == HAND:
                     raise

@@ -1,6 +1,7 @@
 """A run: the suites, one after the other, under both event loops."""
 
 import asyncio
+import faulthandler
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import aclosing
@@ -48,6 +49,7 @@ _LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
 }
 # What depends on the loop: the others spend their time elsewhere.
 _BOTH: Final = frozenset({"calls", "concurrency"})
+_STUCK: Final = 1_800.0
 NAMES: Final = (*SUITES, "growth")
 
 
@@ -97,7 +99,10 @@ async def _suite(
         async for case in cases:
             if wanted is None or (case.suite, case.name, loop) in wanted:
                 began = time.monotonic()
+                # A library that holds the interpreter's lock for ever cannot be timed out.
+                faulthandler.dump_traceback_later(_STUCK, exit=True)
                 results.append(await measure(case))
+                faulthandler.cancel_dump_traceback_later()
                 _say(f"{case.suite}, {case.name}, {loop}: {time.monotonic() - began:.1f} s")
     return results
 

@@ -45,15 +45,6 @@ class Peer:
     async def between(self, symbol, start, end):
         return (await self.rows(BETWEEN, [symbol, start, end])).as_class(made)
 
-    async def copy(self, trades):
-        async with (
-            self.pool.acquire() as connection,
-            connection.transaction() as transaction,
-        ):
-            return await transaction.copy_records_to_table(
-                "trades", [values(trade) for trade in trades], columns=list(COLUMNS)
-            )
-
     async def close(self):
         self.pool.close()
 

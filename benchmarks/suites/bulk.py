@@ -1,6 +1,5 @@
 """Many trades stored at once, into an empty table, by one transaction."""
 
-import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -65,10 +64,9 @@ def emptied(dsn: str) -> Reset:
     async def reset() -> None:
         connection = await asyncpg.connect(dsn)
         try:
-            await connection.execute("TRUNCATE trades")
+            await connection.execute("TRUNCATE trades", timeout=60)
         finally:
             await connection.close()
-        await asyncio.sleep(0)
 
     return reset
 
