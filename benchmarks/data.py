@@ -58,9 +58,11 @@ def fresh() -> Sequence[Trade]:
 
 
 async def fill(dsn: str, trades: Sequence[Trade]) -> None:
-    """Store trades by COPY, and let the planner know of them."""
+    """Store trades by COPY, and leave the table as autovacuum would."""
     connection = await asyncpg.connect(dsn)
     try:
+        # VACUUM marks pages as visible to all only if what stored them is on the disk.
+        await connection.execute("SET synchronous_commit = on")
         await connection.copy_records_to_table(
             "trades", columns=COLUMNS, records=map(values, trades)
         )

@@ -83,4 +83,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed"
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-

@@ -18,9 +18,7 @@ def pool_of(dsn: str, mode: Mode = "explicit") -> PoolConfig:
     return PoolConfig(dsn, min_size=1, max_size=20, transactions=transactions)
 
 
-def ours(
-    work: Callable[[TradeRepo], Work], mode: Mode = "explicit", name: str = OURS
-) -> Contender:
+def ours(work: Callable[[TradeRepo], Work], mode: Mode = "explicit", name: str = OURS) -> Contender:
     """Return a contender that does *work* with a repository of its own pool."""
 
     @asynccontextmanager

@@ -1,6 +1,6 @@
 """The peak memory of one call, in a process of its own: what others left behind is not counted.
 
-    python -m benchmarks.peak        (started by `peak`; what is wanted comes by standard input)
+python -m benchmarks.peak        (started by `peak`; what is wanted comes by standard input)
 """
 
 import asyncio

@@ -6,9 +6,19 @@ Each side's bytes leave in order, ``delay`` seconds after they came; nothing is 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlsplit, urlunsplit
 
 __all__ = ["relayed"]
+
+
+@runtime_checkable
+class _Transport(Protocol):
+    """What is used of a transport; uvloop's are no subclass of asyncio's."""
+
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+    def is_closing(self) -> bool: ...
 
 
 class _Side(asyncio.Protocol):
@@ -16,12 +26,12 @@ class _Side(asyncio.Protocol):
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
-        self.transport: asyncio.Transport | None = None
+        self.transport: _Transport | None = None
         self.other: _Side | None = None
         self._early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        assert isinstance(transport, _Transport)
         self.transport = transport
         for data in self._early:
             transport.write(data)

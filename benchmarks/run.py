@@ -22,13 +22,13 @@ __all__ = ["FULL", "NAMES", "QUICK", "run"]
 
 QUICK: Final = Sizes(
     form="quick",
-    rounds=21,
+    rounds=31,
     calls=20,
     bulk_rounds=5,
     read=20_000,
     stream=50_000,
     write=20_000,
-    concurrent=400,
+    concurrent=256,
     growth=(10_000, 100_000),
 )
 FULL: Final = Sizes(
@@ -109,4 +109,3 @@ async def _suite(
 
 def _say(text: str) -> None:
     print(text, flush=True)
-

@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -13,6 +14,9 @@ from benchmarks.ours import pool_of
 from quantdb.embedded import EmbeddedPostgres
 
 __all__ = ["database", "pinned", "server"]
+
+# Twenty for each contender, all of them open at once.
+_CONNECTIONS: Final = 600
 
 
 def pinned() -> str:
@@ -31,7 +35,7 @@ def pinned() -> str:
 def server(dsn: str | None) -> Generator[str]:
     """Give the address of the server that is named, or of an embedded one."""
     if dsn is None:
-        with EmbeddedPostgres(tcp=True) as embedded:
+        with EmbeddedPostgres(settings={"max_connections": _CONNECTIONS}, tcp=True) as embedded:
             yield embedded.dsn
     else:
         if not urlsplit(dsn).hostname:

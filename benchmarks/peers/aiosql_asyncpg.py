@@ -8,7 +8,9 @@ import asyncpg
 from benchmarks.data import values
 from quantdb import Trade
 
-QUERIES = aiosql.from_path(Path(__file__).with_name("aiosql.sql"), "asyncpg", mandatory_parameters=False)
+QUERIES = aiosql.from_path(
+    Path(__file__).with_name("aiosql.sql"), "asyncpg", mandatory_parameters=False
+)
 
 
 class Peer:

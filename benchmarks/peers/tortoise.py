@@ -49,7 +49,9 @@ class Peer:
     async def between(self, symbol, start, end):
         wanted = {"symbol": symbol, "executed_at__gte": start, "executed_at__lt": end}
         return await self.run(
-            lambda connection: Row.filter(**wanted).using_db(connection).order_by("executed_at", "id")
+            lambda connection: (
+                Row.filter(**wanted).using_db(connection).order_by("executed_at", "id")
+            )
         )
 
     async def close(self):

@@ -65,11 +65,16 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
     await data.fill(site.dsn, trades)
     single = {"rounds": sizes.rounds, "calls": sizes.calls}
     bulk = {"rounds": sizes.rounds, "calls": 1}
+    yield Case("boundary", "fetchrow", site, _pair(_fetchrow), lambda: one, lambda: one, **single)
     yield Case(
-        "boundary", "fetchrow", site, _pair(_fetchrow), lambda: one, lambda: one, **single
-    )
-    yield Case(
-        "boundary", "fetch", site, _pair(_fetch), lambda: one, lambda: trades, **bulk, rows=len(trades)
+        "boundary",
+        "fetch",
+        site,
+        _pair(_fetch),
+        lambda: one,
+        lambda: trades,
+        **bulk,
+        rows=len(trades),
     )
     yield Case("boundary", "execute INSERT", site, _pair(_execute), data.fresh, **single)
     yield Case(

@@ -24,7 +24,7 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
             getters(),
             feed=lambda: one,
             reads=lambda: one,
-            rounds=site.sizes.bulk_rounds,
+            rounds=3,
             calls=site.sizes.concurrent,
             callers=callers,
         )
