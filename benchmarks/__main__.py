@@ -41,9 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, and print tables")
     run.add_argument("--full", action="store_true", help="all of it; the default is the quick form")
-    run.add_argument(
-        "--dsn", help="a server on TCP where databases may be made; else an embedded one"
-    )
+    run.add_argument("--dsn", help="a server on TCP, to make databases on; else an embedded one")
     run.add_argument("--suite", action="append", help="only this suite; may be repeated")
     run.add_argument("--check", action="store_true", help="compare with the committed baseline")
     run.add_argument("--save", action="store_true", help="make this run the baseline")
@@ -80,7 +78,7 @@ def _run(*, full: bool, dsn: str | None, only: list[str] | None, check: bool, ke
 
 
 def _judged(run: Run, baseline: Run, again: Callable[[Sequence[Regression]], Run] | None) -> int:
-    """Print where the run is slower than the baseline; what is measured *again* must be so twice."""
+    """Print where the run is slower than the baseline; if it can be measured *again*, twice."""
     try:
         count = len(list(compared(run, baseline)))
         found = regressions(run, baseline)
@@ -119,13 +117,17 @@ def _show() -> int:
 _HEAD: Final = """\
 # Benchmarks
 
-Made from the committed run in `benchmarks/baseline` by `make charts`; a run of your own is `make bench`, and
-`make bench ARGS=--full` is all of it.
-Each contender does the same work, which is verified before it is timed; they take their turns within one run, and what counts
-is the ratio to asyncpg by hand, the idiom of its own documentation, in the same mode: *explicit* is BEGIN and COMMIT around
-every call, *autocommit* the transaction that PostgreSQL gives one statement (`transactions="statement"` of quantdb's).
-Times are medians of the turns, the spread is half of what lies between their quartiles, and peak memory is what one call takes beyond
-what the process had before it, in a process of its own.
+Made from the committed run in `benchmarks/baseline` by `make charts`.
+A run of your own is `make bench`, and `make bench ARGS=--full` is all of it.
+
+Each contender does the same work, which is verified before it is timed.
+They take their turns within one run, and what counts is the ratio to asyncpg by hand, the idiom of
+its own documentation, in the same mode: *explicit* is BEGIN and COMMIT around every call,
+*autocommit* the transaction that PostgreSQL gives one statement (`transactions="statement"` here).
+Times are medians of the turns, and the spread is half of what lies between their quartiles.
+Peak memory is what one call takes beyond what was taken before it, in a process of its own.
+
+These ratios are of one machine, whose load when the run began is below: on a busy one they wander.
 """
 
 

@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-import attrs
 import asyncpg
+import attrs
 
 from quantdb import Trade
 from quantdb.sqlfile import sql_folder

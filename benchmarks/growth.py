@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 from uuid import UUID
 
 import asyncpg
@@ -178,15 +178,11 @@ async def grown(dsn: str, sizes: Sequence[int], rounds: int, calls: int) -> list
             await _fill(address, size)
             pool = await opened.enter_async_context(quantdb.create_pool(pool_of(address)))
             tables.append(Table(size, pool, address, random.Random(7), _PLACES))
-        return [
-            await _statement(name, rows, call, tables, rounds, calls)
-            for name, (rows, call) in CALLS.items()
-        ]
+        return [await _statement(name, tables, rounds, calls) for name in CALLS]
 
 
-async def _statement(
-    name: str, rows: int, call: Call, tables: Sequence[Table], rounds: int, calls: int
-) -> Growth:
+async def _statement(name: str, tables: Sequence[Table], rounds: int, calls: int) -> Growth:
+    rows, call = CALLS[name]
     taken: dict[int, list[float]] = {table.size: [] for table in tables}
     for table in tables:
         for _ in range(_WARM):
@@ -238,13 +234,14 @@ async def _plan(dsn: str, name: str) -> str:
     return _shape(json.loads(plan)[0]["Plan"])
 
 
+def _are_nodes(plans: object) -> TypeGuard[list[dict[str, object]]]:
+    return isinstance(plans, list)
+
+
 def _shape(node: dict[str, object]) -> str:
     name = str(node["Node Type"])
     if "Index Name" in node:
         name += f" {node['Index Name']}"
     below = node.get("Plans")
-    parts: list[str] = []
-    if isinstance(below, list):
-        nodes: list[dict[str, object]] = below
-        parts = [_shape(part) for part in nodes]
+    parts = [_shape(part) for part in below] if _are_nodes(below) else []
     return f"{name}({', '.join(parts)})" if parts else name

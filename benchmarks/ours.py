@@ -14,8 +14,12 @@ __all__ = ["method", "ours", "pool_of"]
 
 def pool_of(dsn: str, mode: Mode = "explicit") -> PoolConfig:
     """Return the settings of a pool like the peers': 1 to 20 connections."""
-    transactions = "explicit" if mode == "explicit" else "statement"
-    return PoolConfig(dsn, min_size=1, max_size=20, transactions=transactions)
+    return PoolConfig(
+        dsn,
+        min_size=1,
+        max_size=20,
+        transactions="explicit" if mode == "explicit" else "statement",
+    )
 
 
 def ours(work: Callable[[TradeRepo], Work], mode: Mode = "explicit", name: str = OURS) -> Contender:

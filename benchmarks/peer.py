@@ -96,7 +96,9 @@ _MODES: Final[tuple[Mode, ...]] = ("explicit", "autocommit")
 
 class _Calling:
     def __init__(self, module: str, mode: Mode, verb: str) -> None:
-        self._module, self._mode, self._verb = module, mode, verb
+        self._module: Final = module
+        self._mode: Final[Mode] = mode
+        self._verb: Final = verb
 
     @asynccontextmanager
     async def __call__(self, site: Site) -> AsyncGenerator[Work]:

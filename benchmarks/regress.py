@@ -8,7 +8,7 @@ import attrs
 from benchmarks.case import OURS
 from benchmarks.results import Result, Run
 
-__all__ = ["SLACK", "Regression", "NotComparableError", "compared", "regressions"]
+__all__ = ["SLACK", "NotComparableError", "Regression", "compared", "regressions"]
 
 SLACK: Final = 0.10
 """By how much a ratio may be larger than the baseline's: what a calm machine's noise is."""

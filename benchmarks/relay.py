@@ -50,7 +50,7 @@ class _Side(asyncio.Protocol):
         elif not self.transport.is_closing():
             self.transport.write(data)
 
-    def connection_lost(self, _exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         if self.other is not None and self.other.transport is not None:
             self.other.transport.close()
 

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import attrs
 
@@ -112,19 +112,25 @@ def load(path: Path) -> Run:
     return _run(_Reader(json.loads(path.read_text("utf-8")), path.name))
 
 
+def _is_object(value: object) -> TypeGuard[dict[str, object]]:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
 class _Reader:
     """Fields of a JSON object, held against the types that they must have."""
 
     def __init__(self, source: object, where: str) -> None:
-        if not isinstance(source, dict):
-            raise TypeError(f"{where}: no object")
-        self._fields: dict[object, object] = dict(source)
+        if not _is_object(source):
+            raise TypeError(f"{where}: no object: {source!r}")
+        self._fields = source
         self._where = where
 
     def field(self, name: str, kind: type[T]) -> T:
         value = self._fields.get(name)
-        if kind is float and isinstance(value, int):
-            value = float(value)
         if not isinstance(value, kind):
             raise TypeError(f"{self._where}: {name} is no {kind.__name__}: {value!r}")
         return value
@@ -133,16 +139,23 @@ class _Reader:
         return None if self._fields.get(name) is None else self.field(name, kind)
 
     def texts(self, name: str) -> dict[str, str]:
-        found: dict[object, object] = self.field(name, dict)
+        found = self.field(name, object)
+        if not _is_object(found):
+            raise TypeError(f"{self._where}: {name} is no object: {found!r}")
         return {str(key): str(value) for key, value in found.items()}
 
+    def _list(self, name: str) -> list[object]:
+        found = self.field(name, object)
+        if not _is_list(found):
+            raise TypeError(f"{self._where}: {name} is no list: {found!r}")
+        return found
+
     def items(self, name: str, kind: type[T]) -> tuple[T, ...]:
-        found: list[object] = self.field(name, list)
+        found = self._list(name)
         return tuple(_Reader({"item": item}, self._where).field("item", kind) for item in found)
 
     def objects(self, name: str) -> list["_Reader"]:
-        found: list[object] = self.field(name, list)
-        return [_Reader(item, f"{self._where}, {name}") for item in found]
+        return [_Reader(item, f"{self._where}, {name}") for item in self._list(name)]
 
 
 def _measured(source: _Reader) -> Measured:

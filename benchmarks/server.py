@@ -1,4 +1,4 @@
-"""Where the benchmarks run: a server, a database for each suite, and one processor for both sides."""
+"""Where it is measured: a server, a database for each suite, one processor for both sides."""
 
 import os
 from collections.abc import AsyncGenerator, Generator

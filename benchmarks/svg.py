@@ -157,7 +157,7 @@ def _page(title: str, subtitle: str, height: int, parts: Sequence[str]) -> str:
             head,
             f"<title>{escape(title)}</title>",
             _STYLE,
-            f'<rect class="ground" x="0.5" y="0.5" width="{_WIDTH - 1}" height="{height - 1}" rx="6"/>',
+            f'<rect class="ground" rx="6" width="{_WIDTH}" height="{height}"/>',
             _text(16, 28, title, "title"),
             _text(16, 48, subtitle, "quiet"),
             *parts,

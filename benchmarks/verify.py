@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Sequence
+from typing import TypeGuard
 
 import asyncpg
 
@@ -49,10 +50,14 @@ def _returned(answer: object, expected: Sequence[Trade]) -> None:
     if hasattr(answer, "__arrow_c_stream__"):
         _columns(answer, expected)
         return
-    found = list(answer) if isinstance(answer, list | tuple) else [answer]
+    found = answer if _are_rows(answer) else [answer]
     for n, (one, other) in enumerate(zip(found, expected, strict=True)):
         if values(one) != values(other):
             raise WrongError(f"row {n + 1} is {values(one)} instead of {values(other)}")
+
+
+def _are_rows(answer: object) -> TypeGuard[list[object]]:
+    return isinstance(answer, list)
 
 
 def _columns(table: object, expected: Sequence[Trade]) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
+import attrs
 
 import quantdb
 from benchmarks import data
@@ -63,27 +64,26 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
     trades = data.tape(sizes.read)
     one, many = trades[:1], trades[:_MANY]
     await data.fill(site.dsn, trades)
-    single = {"rounds": sizes.rounds, "calls": sizes.calls}
-    bulk = {"rounds": sizes.rounds, "calls": 1}
-    yield Case("boundary", "fetchrow", site, _pair(_fetchrow), lambda: one, lambda: one, **single)
-    yield Case(
-        "boundary",
-        "fetch",
-        site,
-        _pair(_fetch),
-        lambda: one,
-        lambda: trades,
-        **bulk,
+    single = Case(
+        "boundary", "", site, (), lambda: one, lambda: one, rounds=sizes.rounds, calls=sizes.calls
+    )
+    yield attrs.evolve(single, name="fetchrow", contenders=_pair(_fetchrow))
+    yield attrs.evolve(
+        single,
+        name="fetch",
+        contenders=_pair(_fetch),
+        reads=lambda: trades,
+        calls=1,
         rows=len(trades),
     )
-    yield Case("boundary", "execute INSERT", site, _pair(_execute), data.fresh, **single)
-    yield Case(
-        "boundary",
-        "executemany",
-        site,
-        _pair(_executemany),
-        lambda: many,
-        **bulk,
+    storing = attrs.evolve(single, feed=data.fresh, reads=None)
+    yield attrs.evolve(storing, name="execute INSERT", contenders=_pair(_execute))
+    yield attrs.evolve(
+        storing,
+        name="executemany",
+        contenders=_pair(_executemany),
+        feed=lambda: many,
+        calls=1,
         rows=_MANY,
         reset=emptied(site.dsn),
     )

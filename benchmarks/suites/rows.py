@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 
 from benchmarks import data, hand, ours, peer
 from benchmarks.case import HAND, Case, Contender, Site, Work
@@ -44,7 +45,7 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
             name,
             site,
             _readers() if name == "between" else _streamers(),
-            reads=lambda rows=rows: data.tape(rows),
+            reads=partial(data.tape, rows),
             rounds=sizes.bulk_rounds,
             rows=rows,
             peak=True,
