@@ -29,7 +29,7 @@ QUICK: Final = Sizes(
     stream=50_000,
     write=20_000,
     concurrent=256,
-    growth=(10_000, 100_000),
+    growth=(10_000, 100_000, 1_000_000),
 )
 FULL: Final = Sizes(
     form="full",

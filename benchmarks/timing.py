@@ -40,6 +40,9 @@ async def interleaved(case: Case, works: Mapping[K, Work]) -> dict[K, list[Sampl
     """Let every contender take its turn, `case.rounds` times, each round beginning with another."""
     taken: dict[K, list[Sample]] = {key: [] for key in works}
     keys = list(works)
+    if case.callers > 1:  # a pool opens its connections when they are first needed
+        for work in works.values():
+            await _crowded(work, [case.feed() for _ in range(2 * case.callers)], case.callers)
     for number in range(case.rounds):
         shift = number % len(keys)
         for key in keys[shift:] + keys[:shift]:
