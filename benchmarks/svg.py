@@ -134,7 +134,7 @@ def _names(entries: Sequence[Line], x: float, up: Callable[[float], float]) -> l
     placed: list[tuple[float, str]] = []
     for y, label in ends:
         placed.append((max(y, placed[-1][0] + room) if placed else y, label))
-    over = max(0.0, placed[-1][0] - 366)
+    over = max(0.0, placed[-1][0] - 346)
     return [_text(x, y - over + 4, label, "quiet") for y, label in placed]
 
 
