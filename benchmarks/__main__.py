@@ -60,6 +60,10 @@ def _run(*, full: bool, dsn: str | None, only: list[str] | None, check: bool, ke
         print(f"no such suite: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     sizes = FULL if full else QUICK
+    baseline = BASELINES / f"{sizes.form}.json"
+    if check and not baseline.exists():
+        print(f"there is no baseline of the {sizes.form} form: make one by --save", file=sys.stderr)
+        return 2
     made = run(sizes, dsn, only or NAMES)
     path = BUILD / f"{sizes.form}.json"
     save(made, path)
@@ -71,9 +75,9 @@ def _run(*, full: bool, dsn: str | None, only: list[str] | None, check: bool, ke
             cases = {(one.result.suite, one.result.case, one.result.loop) for one in found}
             return run(sizes, dsn, {suite for suite, _, _ in cases}, cases)
 
-        code = _judged(made, load(BASELINES / f"{sizes.form}.json"), again)
+        code = _judged(made, load(baseline), again)
     if keep:
-        save(made, BASELINES / f"{sizes.form}.json")
+        save(made, baseline)
     return code
 
 
