@@ -5,10 +5,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak lint format build clean
+.PHONY: help demo test soak lint format bench charts build clean
 
 help:
 	@echo "make demo   run the main job: a strategy on real prices, on Ray, into PostgreSQL"
@@ -16,6 +17,8 @@ help:
 	@echo "make soak   play faults under load for MINUTES=10, in random order, and report with plots"
 	@echo "make lint   ruff, mypy, pyright, import-linter, sqlc"
 	@echo "make format let ruff write the code's layout"
+	@echo "make bench  quantdb against its peers; ARGS=--full for all of it, ARGS=--check against the baseline"
+	@echo "make charts docs/benchmarks.md and docs/charts from the committed baseline"
 	@echo "make build  wheel and sdist in dist/"
 	@echo "make clean  remove what these made"
 
@@ -59,8 +62,20 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
+# The peers live apart from what quantdb is developed with.
+$(BENCH_VENV)/installed: pyproject.toml benchmarks/install.py
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python benchmarks/install.py
+	@touch $@
+
+bench: $(BENCH_VENV)/installed
+	$(BENCH_VENV)/bin/python -m benchmarks run $(ARGS)
+
+charts: $(BENCH_VENV)/installed
+	$(BENCH_VENV)/bin/python -m benchmarks show
+
 build: $(STAMPS)/test
 	$(BIN)/python -m build
 
 clean:
-	rm -rf $(VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -32,7 +32,7 @@ OWN: Final[tuple[str, ...]] = (
     "quantdb.catalog",
     "quantdb.check",
     "quantdb.cli.doctor",
-    "quantdb.columns.spelled",
+    "quantdb.columns.settings",
     "quantdb.ingest",
     "quantdb.new",
     "quantdb.repos",

@@ -11,9 +11,10 @@ from typing import Final
 import attrs
 import pyarrow as pa
 
+from quantdb.columns import settings
 from quantdb.columns.batches import Batches
 from quantdb.columns.copying import Copying, Deliver
-from quantdb.columns.spelled import CURRENT, SETTINGS, SETTLE, quoting, spelled
+from quantdb.columns.spelled import quoting, spelled
 from quantdb.columns.types import schema_of_result
 from quantdb.connection import pooled
 from quantdb.database import Connection, Prepared
@@ -68,26 +69,26 @@ async def copied(connection: Connection, wanted: Wanted, deliver: Deliver) -> pa
     except Exception as error:
         statement.fail(out_of_time(error))
     if before:
-        await Statement(SETTLE).fetch(connection, before)
+        await Statement(settings.SETTLE).fetch(connection, before)
     return schema
 
 
 async def _settled(connection: Connection) -> Sequence[object]:
     """Have texts written as they are read here, and return the settings before, if others."""
-    _sent, rows = await Statement(CURRENT).fetch(connection, ())
+    _sent, rows = await Statement(settings.SETTINGS).fetch(connection, ())
     before = tuple(rows[0])
     if all(fits(str(value)) for fits, value in zip(_FITS, before, strict=True)):
         return ()
-    await Statement(SETTLE).fetch(connection, SETTINGS)
+    await Statement(settings.SETTLE).fetch(connection, settings.AS_READ)
     return before
 
 
 _FITS: Final[Sequence[Callable[[str], bool]]] = (
     lambda style: style.startswith("ISO"),  # the order of day and month does not matter to it
-    SETTINGS[1].__eq__,
+    settings.AS_READ[1].__eq__,
     lambda zone: zone in {"UTC", "Etc/UTC"},
     lambda digits: int(digits) > 0,
-    SETTINGS[4].__eq__,
+    settings.AS_READ[4].__eq__,
 )
 
 

@@ -6,23 +6,11 @@ its ``$n`` where the lexer finds one, which is never within a text, a name or a 
 """
 
 from collections.abc import Sequence
-from typing import Final
 
-from quantdb import sqlfile
 from quantdb.database import ColumnType
 from quantdb.lexer import Token
 
-__all__ = ["CURRENT", "SETTINGS", "SETTLE", "quoting", "spelled"]
-
-with sqlfile.mistakes_deferred():
-    _FOLDER: Final = sqlfile.sql_folder() / "columns"
-    CURRENT: Final = sqlfile.read(_FOLDER / "settings.sql")
-    """Says what the `SETTINGS` are."""
-    SETTLE: Final = sqlfile.read(_FOLDER / "settle.sql")
-    """Makes them so."""
-
-SETTINGS: Final = ("ISO, YMD", "postgres", "UTC", "1", "hex")
-"""DateStyle, IntervalStyle, TimeZone, extra_float_digits and bytea_output: as texts are read."""
+__all__ = ["quoting", "spelled"]
 
 
 def quoting(types: Sequence[ColumnType]) -> str:

@@ -175,7 +175,7 @@ async def test_the_statistics_show_every_method_that_ran(counting_dsn: str) -> N
             " FROM pg_stat_statements ORDER BY name"
         )
     calls = {row["name"]: row["calls"] for row in rows if row["name"]}
-    assert {"TradeRepo.between": 3, "TradeRepo.insert": 1, "TradeRepo.merge": 1}.items() <= (
+    assert {"TradeRepo.between": 3, "TradeRepo.insert": 1, "TradeRepo.unstage": 1}.items() <= (
         calls.items()
     )
 

@@ -626,7 +626,7 @@ async def test_as_many_connections_are_kept_open_as_asked(
     async with quantdb.create_pool(config) as pool:
         assert (pool.get_min_size(), pool.get_max_size()) == (2, 4)
         assert 2 == pool.get_size() == pool.get_idle_size() == await sessions(admin, name)
-        await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.1)") for _ in range(9)))
+        await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.3)") for _ in range(9)))
         assert 4 == pool.get_size() == pool.get_idle_size()
         await asyncio.sleep(1.5)
         assert 2 == pool.get_size() == await sessions(admin, name)
