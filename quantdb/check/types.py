@@ -54,12 +54,12 @@ class Described:
 
 
 async def described(connection: Connection, oids: Iterable[int]) -> dict[int, Described]:
-    """Return what the catalogue says of each of *oids*."""
+    """Return what the catalogue says of each of *oids*, and of what those are made of."""
     wanted = sorted(set(oids))
     if not wanted:
         return {}
     known = {row.oid: row for row in await _types.all(connection, wanted)}
-    return {oid: Described(_made(known[oid], known), known[oid].sql_name) for oid in wanted}
+    return {oid: Described(_made(row, known), row.sql_name) for oid, row in known.items()}
 
 
 def _made(row: _Type, known: Mapping[int, _Type]) -> PgType:

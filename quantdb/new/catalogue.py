@@ -84,9 +84,8 @@ async def described(connection: Connection, name: str) -> Table:
         raise NoSuchTable(f"{relation} has no columns")
     constraints = await _constraints.all(connection, relation.oid)
     indexes = await _indexes.all(connection, relation.oid)
-    oids = [column.type_oid for column in columns]
-    known = await types.described(connection, oids)
-    made = {kind.oid: kind for kind in await _types.all(connection, oids)}
+    known = await types.described(connection, [column.type_oid for column in columns])
+    made = {kind.oid: kind for kind in await _types.all(connection, list(known))}
     called = [
         *(oid for each in columns for oid in each.functions),
         *(oid for each in constraints for oid in each.functions),

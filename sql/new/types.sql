@@ -1,29 +1,7 @@
 -- name: types :many
--- How the types were made that are not PostgreSQL's own, of $1 and of what those are made of; by oid. parts are what
--- each is made of; base is that of a domain, or what a range is over; extension is the one that a type comes with.
--- kind is pg_type.typtype.
+-- How those of the types $1 were made that are not PostgreSQL's own, by oid. parts are what each is made of; base is
+-- that of a domain, or what a range is over; extension is the one that a type comes with. kind is pg_type.typtype.
 -- $1 oids
-WITH RECURSIVE wanted AS (
-    SELECT unnest($1::oid[]) AS oid
-    UNION
-    SELECT parts.oid
-    FROM wanted
-    INNER JOIN pg_catalog.pg_type AS t ON t.oid = wanted.oid
-    CROSS JOIN LATERAL (
-        SELECT t.typbasetype AS oid
-        UNION ALL
-        SELECT t.typelem
-        UNION ALL
-        SELECT CASE WHEN r.rngtypid = t.oid THEN r.rngsubtype ELSE r.rngtypid END
-        FROM pg_catalog.pg_range AS r
-        WHERE r.rngtypid = t.oid OR r.rngmultitypid = t.oid
-        UNION ALL
-        SELECT a.atttypid
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
-    ) AS parts
-    WHERE parts.oid <> 0
-)
 SELECT
     t.oid,
     n.nspname::text AS schema,
@@ -89,8 +67,7 @@ SELECT
         INNER JOIN pg_catalog.pg_extension AS e ON e.oid = p.refobjid
         WHERE p.classid = 'pg_catalog.pg_type'::regclass AND p.objid = t.oid AND p.deptype = 'e'
     ) AS extension
-FROM wanted
-INNER JOIN pg_catalog.pg_type AS t ON t.oid = wanted.oid
+FROM pg_catalog.pg_type AS t
 INNER JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-WHERE n.nspname <> 'pg_catalog'
+WHERE t.oid = any($1::oid[]) AND n.nspname <> 'pg_catalog'
 ORDER BY t.oid;
