@@ -87,7 +87,9 @@ def _free(name: str, taken: Collection[str]) -> str:
 def snake(name: str, before_digits: str = "column") -> str:
     """Return a name in lower case, words joined by underscores; empty if it has no letters."""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
-    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", spaced.lower()))
+    # Some letters have no lower case until they are normalised ("ᴶ"), others need it again.
+    lower = unicodedata.normalize("NFKC", spaced).lower()
+    words = re.findall(r"[^\W_]+", unicodedata.normalize("NFKC", lower))
     joined = "_".join(words)
     if joined[:1].isdigit():
         joined = f"{before_digits}_{joined}"

@@ -93,6 +93,7 @@ def test_a_row_is_called_as_the_table_in_the_singular(several: str, one: str) ->
         ("1st", "column_1st"),
         ("$", ""),
         ("Größe", "größe"),
+        ("ᴶ ℌx", "j_hx"),
     ],
 )
 def test_a_name_is_in_lower_case_and_joined_by_underscores(name: str, expected: str) -> None:
@@ -113,6 +114,8 @@ def test_every_column_has_a_field_of_its_own_that_python_takes(columns: Sequence
     for column, name in fields.items():
         ast.parse(f"class Row:\n    {name}: int")
         assert not name.startswith("_")
+        # A statement has it without quotes, and the server reads that in lower case.
+        assert name == name.lower()
         # What a statement calls it is no other column: ORDER BY would mean either.
         assert name == column or name not in columns
 
