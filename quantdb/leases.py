@@ -438,7 +438,9 @@ class Leases:
                 except TimeoutError:
                     self._doubt()
         finally:
-            self._kept.pop(kept.connection, None)
+            # It may have been borrowed from there again by now.
+            if self._kept.get(kept.connection) is kept:
+                del self._kept[kept.connection]
             self._open_more()
 
     def _drop(self, connection: PooledConnection) -> None:

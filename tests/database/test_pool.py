@@ -622,15 +622,23 @@ async def test_as_many_connections_are_kept_open_as_asked(
     dsn: str, admin: asyncpg.Connection
 ) -> None:
     name = fresh()
-    config = PoolConfig(dsn, min_size=2, max_size=4, application_name=name, idle_lifetime=0.7)
+    config = PoolConfig(dsn, min_size=2, max_size=4, application_name=name, idle_lifetime=0.2)
     async with quantdb.create_pool(config) as pool:
         assert (pool.get_min_size(), pool.get_max_size()) == (2, 4)
         assert 2 == pool.get_size() == pool.get_idle_size() == await sessions(admin, name)
-        await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.3)") for _ in range(9)))
+        await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.1)") for _ in range(9)))
         assert 4 == pool.get_size() == pool.get_idle_size()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1)
         assert 2 == pool.get_size() == await sessions(admin, name)
     assert await sessions(admin, name) == 0
+
+
+async def test_a_connection_that_is_reset_is_lent_again(dsn: str) -> None:
+    """Several come back at once, and those who wait borrow them before all are back."""
+    async with quantdb.create_pool(PoolConfig(dsn, min_size=0, max_size=4)) as pool:
+        for _ in range(20):
+            await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.01)") for _ in range(16)))
+        assert (pool.statistics().opened, pool.get_size()) == (4, 4)
 
 
 async def test_scaling_to_zero_keeps_no_connection(dsn: str, admin: asyncpg.Connection) -> None:
