@@ -110,8 +110,8 @@ class Statement:
         ours = self._ours(connection)
         try:
             if ours is not None:
-                return await ours.described(self.file.text, timeout)
-            return await connection.prepare(self.file.text, timeout=timeout)
+                return await ours.described(self.text, timeout)
+            return await connection.prepare(self.text, timeout=timeout)
         except Exception as error:
             self.fail(error)
 

@@ -95,7 +95,7 @@ _FITS: Final[Sequence[Callable[[str], bool]]] = (
 async def _spelled(
     connection: Connection, statement: Statement, prepared: Prepared, sent: Sequence[object]
 ) -> str:
-    text, types = statement.file.text, prepared.get_parameters()
+    text, types = statement.text, prepared.get_parameters()
     tokens = next(statements(statement.file.path, text))
     if not sent:
         return spelled(text, tokens, types, ())

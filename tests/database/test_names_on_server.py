@@ -149,6 +149,30 @@ async def test_the_activity_shows_the_method_while_it_runs(
         assert seen.replace("/* FillRepo.by_day */ ", "") == SLEEPS
 
 
+async def test_the_activity_shows_the_method_that_reads_columns(
+    any_dsn: str, any_pool: quantdb.Pool, sleeps: Path
+) -> None:
+    class FillRepo(Repo):
+        _by_day = Query(sleeps, int)
+
+        async def table(self, seconds: float) -> object:
+            return await self._by_day.table(self.db, seconds)
+
+    task = asyncio.ensure_future(FillRepo(any_pool).table(20.0))
+    seen = await seen_on(any_dsn, any_pool.config.application_name)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    assert "SELECT /* FillRepo.by_day */ n::int\n" in seen
+
+    async with any_pool.acquire() as connection:
+        await FillRepo(connection).table(0.0)
+        prepared = await connection.fetchval(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '-- name: by_day %'"
+        )
+    assert prepared == 1
+
+
 async def test_a_query_outside_of_a_class_goes_by_its_folder_and_file(
     any_dsn: str, any_pool: quantdb.Pool, sleeps: Path
 ) -> None:
