@@ -21,7 +21,7 @@ from asyncpg.protocol import NO_TIMEOUT
 from quantdb import exact
 from quantdb.catalog import Learnt, TableColumn, checked, columns_of, learnt_of, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
-from quantdb.database import CopyFormat, Cursor, Prepared, each
+from quantdb.database import CopyFormat, Cursor, Prepared, batched, each
 from quantdb.errors import InexactValue
 from quantdb.handles import CheckedCursor, CheckedStatement
 from quantdb.jsontext import json_value
@@ -115,22 +115,21 @@ class PooledConnection(Session):
 
         What another connection has learnt has to be compared with what is prepared here, once.
         """
-        known = self._book(query).get(query)
+        book = self._book(query)
+        known = book.get(query)
         if (
             known is None
             or known.until < monotonic()
             or (known.is_anonymous and not self._portable)
-            or (self._is_kept(query) and not self._is_prepared((query, asyncpg.Record, False)))
+            or (book is self._known and not self._is_prepared((query, asyncpg.Record, False)))
         ):
             return None
         return known
 
-    def _is_kept(self, query: str) -> bool:
-        """Tell whether the driver keeps a statement that it has prepared."""
-        return self._keeps and len(query) < _LONGEST_KEPT
-
     def _book(self, query: str) -> dict[str, Learnt]:
-        return self._known if self._is_kept(query) else self._known_here
+        """Return where to look: all connections share what the driver keeps prepared on each."""
+        is_kept = self._keeps and len(query) < _LONGEST_KEPT
+        return self._known if is_kept else self._known_here
 
     def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
         """Return what is sent for the arguments, or None if the server has to be asked first."""
@@ -241,7 +240,7 @@ class PooledConnection(Session):
     async def described(self, query: str, timeout: float | None) -> Prepared:
         """Have the server look at a statement; the driver keeps what it prepared."""
         async with self.within(timeout):
-            return await self.portably(lambda: _prepare_and_keep(self, query, use_cache=True))
+            return await self._prepared_and_kept(query)
 
     async def portably(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* gives, by the portable codecs if the others cannot do it.
@@ -342,7 +341,7 @@ class PooledConnection(Session):
         )
         count = 0
         async with self.transaction():
-            async for some in _batches(rows, _ROWS_AT_ONCE):
+            async for some in batched(rows, _ROWS_AT_ONCE):
                 await _plain_many(self, statement, some, timeout=timeout)
                 count += len(some)
         return f"COPY {count}"
@@ -450,19 +449,6 @@ async def _checked_rows(
             yield checked(rules, record, names)
         except InexactValue as error:
             raise of_row(error, number) from None
-
-
-async def _batches(
-    rows: AsyncIterable[Sequence[object]], size: int
-) -> AsyncGenerator[list[Sequence[object]], None]:
-    batch: list[Sequence[object]] = []
-    async for row in rows:
-        batch.append(row)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _types_of(statement: Prepared) -> tuple[int, ...]:

@@ -282,6 +282,18 @@ async def each(items: Iterable[T] | AsyncIterable[T]) -> AsyncGenerator[T, None]
             yield item
 
 
+async def batched(items: AsyncIterable[T], size: int) -> AsyncGenerator[list[T], None]:
+    """Give the items in lists of so many; the last one may be shorter, and none is empty."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
 def is_pool(db: Database) -> "TypeIs[Pool]":
     """Tell a pool from a connection."""
     return hasattr(db, "acquire")

@@ -58,41 +58,34 @@ _ADDRESS: Final = re.compile(r"(?P<name>/.*|\[[^]]+\]|[^]:[]+)(?::(?P<port>.*))?
 def redacted(dsn: str) -> str:
     """Return *dsn* without its password."""
     try:
-        parts = urlsplit(dsn)
+        return _with_passwords(dsn, "***")
     except ValueError:
         return "<a DSN that cannot be read>"
-    credentials, at, hosts = parts.netloc.rpartition("@")
-    user, colon, _password = credentials.partition(":")
-    query = urlencode(
-        [
-            (key, "***" if "password" in key.lower() else value)
-            for key, value in parse_qsl(parts.query, keep_blank_values=True)
-        ],
-        safe="*/:",
-    )
-    netloc = f"{user}{':***' if colon else ''}{at}{hosts}"
-    return urlunsplit((parts.scheme, netloc, parts.path, query, ""))
-
-
-def holds_secret(dsn: str) -> bool:
-    """Tell whether there is a password in *dsn*."""
-    parts = urlsplit(dsn)
-    credentials = parts.netloc.rpartition("@")[0]
-    keys = [key.lower() for key, _value in parse_qsl(parts.query)]
-    return ":" in credentials or any("password" in key for key in keys)
 
 
 def without_secrets(dsn: str) -> str:
     """Return *dsn* as it is of use where its passwords are found elsewhere."""
+    return _with_passwords(dsn, None)
+
+
+def holds_secret(dsn: str) -> bool:
+    """Tell whether there is a password in *dsn*."""
+    return redacted(dsn) != _with_passwords(dsn, None)
+
+
+def _with_passwords(dsn: str, shown: str | None) -> str:
+    """Return *dsn* with *shown* in place of each password, or without them."""
     parts = urlsplit(dsn)
     credentials, at, hosts = parts.netloc.rpartition("@")
-    kept = [
-        (key, value)
+    user, colon, _password = credentials.partition(":")
+    if colon and shown is not None:
+        user = f"{user}:{shown}"
+    pairs = [
+        (key, shown if "password" in key.lower() else value)
         for key, value in parse_qsl(parts.query, keep_blank_values=True)
-        if "password" not in key.lower()
     ]
-    netloc = f"{credentials.partition(':')[0]}{at}{hosts}"
-    return urlunsplit((parts.scheme, netloc, parts.path, urlencode(kept, quote_via=quote), ""))
+    query = urlencode([(key, value) for key, value in pairs if value is not None], safe="*/:")
+    return urlunsplit((parts.scheme, f"{user}{at}{hosts}", parts.path, query, ""))
 
 
 @attrs.frozen

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
+    Awaitable,
+    Callable,
     Iterable,
     Iterator,
     Mapping,
@@ -19,12 +21,15 @@ import attrs
 from quantdb.catalog import columns_of, of_row
 from quantdb.connection import pooled
 from quantdb.copytext import column, lines, with_numbers
-from quantdb.database import Connection, CopyFormat
+from quantdb.database import Connection, CopyFormat, Database, batched
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, anything, check, shown
+from quantdb.labels import Operation
+from quantdb.models import Ingest
 from quantdb.outcomes import out_of_time
 from quantdb.query import Query
 from quantdb.sameness import same
+from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 from quantdb.stalls import fed
 
@@ -36,6 +41,7 @@ __all__ = [
     "bulk_timeout",
     "changed",
     "copied",
+    "ingested",
     "may_alter",
 ]
 
@@ -94,6 +100,29 @@ class Source(Protocol[P]):
             numbered: Whether the row's number, from 1, is a first column of its own.
         """
         ...
+
+
+async def ingested(
+    db: Database,
+    operation: Operation,
+    source: Source[P],
+    work: Callable[[Connection], Awaitable[Ingest]],
+) -> Ingest:
+    """Return what *work* reports, which stores the rows of a *source* whole or not at all.
+
+    It may be done again whatever became of it, as long as the rows are there: to store them twice
+    comes to the same, and it looks whose rows are in its way.
+    """
+    return await call(
+        db,
+        work,
+        bulk_scope,
+        operation=operation,
+        repeat="always",
+        looks=True,
+        bulk=True,
+        may=source.are_there_still,
+    )
 
 
 async def copied(
@@ -310,13 +339,7 @@ class Models(Generic[M]):
 
 async def _chunked(rows: Iterable[M] | AsyncIterable[M]) -> AsyncIterator[list[M]]:
     if isinstance(rows, AsyncIterable):
-        some: list[M] = []
-        async for row in rows:
-            some.append(row)
-            if len(some) == _CHUNK:
-                yield some
-                some = []
-        if some:
+        async for some in batched(rows, _CHUNK):
             yield some
         return
     iterator = iter(rows)

@@ -23,7 +23,7 @@ from quantdb.counters import Counters
 from quantdb.errors import ConfigError, PoolTimeout
 from quantdb.observe import Observer
 from quantdb.opening import Opener
-from quantdb.outcomes import fail
+from quantdb.outcomes import OF_THE_DRIVER, fail
 from quantdb.session import GRACE
 from quantdb.waits import Holders
 
@@ -35,14 +35,6 @@ _KEPT: Final = 60.0
 """Seconds after which a connection in use passes through the driver's pool, which may retire it."""
 _CLOSED: Final = "the pool was closed meanwhile; make another one"
 
-# What may go wrong while a session is reset; the driver has closed it then. The last is what it
-# says of one that is lost just when it is given back.
-_UNRESETTABLE: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 # DISCARD ALL would also drop what the driver has prepared; and RESET ALL leaves the role, temporary
 # tables and sequences of whoever had the session before, and the statements that he prepared by
@@ -432,7 +424,7 @@ class Leases:
     async def _returned(self, kept: _Kept, limit: float) -> None:
         """Give a connection back to the driver's pool, which resets it, or closes it."""
         try:
-            with suppress(*_UNRESETTABLE):
+            with suppress(*OF_THE_DRIVER):  # which has closed what it could not reset
                 try:
                     await self._driver.release(kept.proxy, timeout=limit)
                 except TimeoutError:

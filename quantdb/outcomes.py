@@ -27,6 +27,7 @@ from quantdb.errors import (
 )
 
 __all__ = [
+    "OF_THE_DRIVER",
     "fail",
     "is_lost",
     "is_overflow",
@@ -38,6 +39,14 @@ __all__ = [
     "unreadable",
 ]
 
+OF_THE_DRIVER: Final = (
+    OSError,  # TimeoutError, too
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # such as of a connection that is lost just when it is looked at
+)
+"""What the driver raises when something is wrong with a connection, or with what it was sent."""
+
 # Class 08 are connection exceptions. 57P01..57P03 are shutdown, crash and start-up of the server,
 # 57P04 is a dropped database; 25P03, 25P04 and 57P05 end a session that idled, or lasted, too long.
 _LOST_STATES: Final = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
@@ -46,7 +55,7 @@ _STATEMENT_GONE: Final = (
     asyncpg.InvalidSQLStatementNameError,
     asyncpg.DuplicatePreparedStatementError,
 )
-_OF_THE_DRIVER: Final = "__asyncpg_"
+_BY_THE_DRIVER: Final = "__asyncpg_"
 # Socket errors that have no class of their own.
 _LOST_ERRNOS: Final = frozenset(
     {
@@ -197,7 +206,7 @@ def _refusal(error: Exception) -> Exception | None:
             f"{error}: it is a standby or read replica, or the transaction, role or database is "
             "read-only; write to the primary"
         )
-    if isinstance(error, _STATEMENT_GONE) and _OF_THE_DRIVER in str(error):
+    if isinstance(error, _STATEMENT_GONE) and _BY_THE_DRIVER in str(error):
         return ConfigError(
             f"{error.args[0]}: a PgBouncer in transaction mode stands between, and loses prepared "
             "statements; PoolConfig(pooled=True), or statement_cache_size=0"

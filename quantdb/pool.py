@@ -26,7 +26,7 @@ from quantdb.leases import Leases, Lent
 from quantdb.lexer import statements
 from quantdb.observe import Observer, observer_of
 from quantdb.opening import Opener
-from quantdb.outcomes import fail, is_lost, out_of_time
+from quantdb.outcomes import OF_THE_DRIVER, fail, is_lost, out_of_time
 from quantdb.secrecy import secretive
 from quantdb.settings import Settings, checked_settings
 
@@ -35,14 +35,6 @@ __all__ = ["BoundPool", "Pool", "create_pool"]
 _log: Final = logging.getLogger(__name__)
 
 _READING: Final = re.compile(r"\s*(?:SELECT|VALUES|TABLE|SHOW|EXPLAIN)\b", re.IGNORECASE)
-_OF_CALLS: Final = (
-    OSError,  # TimeoutError, too
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    RuntimeError,  # uvloop's
-)
-"""What a call of the driver's raises that ends in trouble with its connection."""
 _BETWEEN_DROPS: Final = 1.0
 """Seconds before the sessions are dropped once more, if new ones are no better."""
 
@@ -321,7 +313,7 @@ class Pool:
         except asyncpg.ReadOnlySQLTransactionError as error:
             self.drop_sessions(f"the server takes no writes: {error}")
             fail(error)
-        except _OF_CALLS as error:
+        except (*OF_THE_DRIVER, RuntimeError) as error:  # the last is uvloop's
             lost = is_lost(error)
             if lost:
                 self.health.failed(error)

@@ -6,10 +6,11 @@ from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
     contextmanager,
+    nullcontext,
     suppress,
 )
 from types import TracebackType
-from typing import NoReturn, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import asyncpg
 
@@ -50,6 +51,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_UNWATCHED: Final = nullcontext()
 
 
 def statement_scope(
@@ -161,17 +164,12 @@ async def call(  # noqa: PLR0913 - those of `repeated`
                 raise
         return await attempt()
 
-    async def called() -> T:
+    with watch or _UNWATCHED:
         if is_pool(db):
             return await repeated(
                 once, repeat, window(db), reads=reads, bulk=bulk, looks=looks, may=may
             )
         return await once()
-
-    if watch is None:
-        return await called()
-    with watch:
-        return await called()
 
 
 def _watched(db: Database, operation: Operation, *, current: bool = True) -> Watch | None:

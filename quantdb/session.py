@@ -14,7 +14,7 @@ import asyncpg
 
 from quantdb.collector import feed_at_rest
 from quantdb.observe import Observer, Watch
-from quantdb.outcomes import out_of_time
+from quantdb.outcomes import OF_THE_DRIVER, out_of_time
 from quantdb.sockets import watch
 
 __all__ = ["GRACE", "Session"]
@@ -151,9 +151,7 @@ class Session(asyncpg.Connection):
         self.hurry()
         if not self.abandoned:
             self.abandoned = True
-            with suppress(
-                OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-            ):
+            with suppress(*OF_THE_DRIVER):
                 async with asyncio.timeout(self.patience(GRACE)):
                     await _plain_execute(self, query)
                 self.abandoned = False

@@ -4,8 +4,6 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
-import asyncpg
-
 from quantdb.blocks import Borrowed, PoolTransaction, begun, fail_inside, is_alive
 from quantdb.database import Connection, Database, Isolation, Pool, is_pool
 from quantdb.errors import (
@@ -13,7 +11,7 @@ from quantdb.errors import (
     ConnectionLost,
     PoolTimeout,
 )
-from quantdb.outcomes import fail, is_refused_by_abort, swallowed
+from quantdb.outcomes import OF_THE_DRIVER, fail, is_refused_by_abort, swallowed
 from quantdb.pool import BoundPool
 from quantdb.pool import Pool as OurPool
 from quantdb.settings import checked_settings
@@ -135,11 +133,8 @@ async def _lent_by_driver(pool: Pool) -> AsyncGenerator[Connection, None]:
         problem = error
         raise
     finally:
-        # The driver closes a connection that it cannot reset; what was committed stays so. The last
-        # is what it says of one that is lost just when it is given back.
-        with suppress(
-            OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError
-        ):
+        # The driver closes a connection that it cannot reset; what was committed stays so.
+        with suppress(*OF_THE_DRIVER):
             await lease.__aexit__(type(problem) if problem else None, problem, None)
 
 

@@ -6,16 +6,11 @@ from typing import Final
 import asyncpg
 
 from quantdb.errors import PoolTimeout, QuantDBError
+from quantdb.outcomes import OF_THE_DRIVER
 
 __all__ = ["EXPECTED", "Failure", "Usage", "one_line", "scrubbed"]
 
-EXPECTED: Final = (
-    QuantDBError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
+EXPECTED: Final = (QuantDBError, *OF_THE_DRIVER)
 """Errors that are news for the user; any other is a bug of ours and keeps its traceback."""
 
 # A password may hold what should have been percent-encoded: all up to the last @ goes.

@@ -18,6 +18,7 @@ from quantdb.ingest import (
     bulk_timeout,
     changed,
     copied,
+    ingested,
     may_alter,
 )
 from quantdb.models import Coverage, Gap, Ingest, Page, Price
@@ -25,7 +26,6 @@ from quantdb.paging import as_instant, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 
 if TYPE_CHECKING:
@@ -149,16 +149,7 @@ class PriceRepo(Repo):
                 existing=given - inserted - merged.updated,
             )
 
-        return await call(
-            self.db,
-            work,
-            bulk_scope,
-            operation=self._merge.operation.of(method),
-            repeat="always",
-            looks=True,
-            bulk=True,
-            may=source.are_there_still,
-        )
+        return await ingested(self.db, self._merge.operation.of(method), source, work)
 
     async def _kept(self, connection: Connection, limit: float) -> None:
         """Raise unless every bar is stored as it was staged."""

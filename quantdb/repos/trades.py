@@ -22,6 +22,7 @@ from quantdb.ingest import (
     bulk_timeout,
     changed,
     copied,
+    ingested,
     may_alter,
 )
 from quantdb.models import Ingest, Page, Position, Price, Trade
@@ -30,7 +31,7 @@ from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import bulk_scope, call, commits_alone, refusable, taken_back
+from quantdb.scopes import call, commits_alone, refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
 if TYPE_CHECKING:
@@ -207,16 +208,7 @@ class TradeRepo(Repo):
             await self._unstage.run(connection)
             return Ingest(inserted=inserted, existing=given - inserted)
 
-        return await call(
-            self.db,
-            work,
-            bulk_scope,
-            operation=self._merge.operation.of(method),
-            repeat="always",
-            looks=True,
-            bulk=True,
-            may=source.are_there_still,
-        )
+        return await ingested(self.db, self._merge.operation.of(method), source, work)
 
     async def _merged(self, connection: Connection, limit: float) -> int:
         try:

@@ -3,25 +3,16 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from typing import Final, Self
-
-import asyncpg
+from typing import Self
 
 from quantdb.blocks import is_alive
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection
 from quantdb.database import Block, Connection, FullConnection
+from quantdb.outcomes import OF_THE_DRIVER
 from quantdb.pool import Pool
 
 __all__ = ["LoopPool", "rolled_back"]
-
-
-_PAST_HELP: Final = (
-    OSError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 
 class LoopPool(Pool):
@@ -153,18 +144,18 @@ async def rolled_back(pool: Pool) -> AsyncGenerator[FullConnection]:
         await _undo(pool, connection, block)
     finally:
         # One that is past help is closed by the driver when it gets it back, and says so.
-        with suppress(*_PAST_HELP):
+        with suppress(*OF_THE_DRIVER):
             await pool.release(connection)
 
 
 async def _undo(pool: Pool, connection: Connection, block: Block) -> None:
-    with suppress(*_PAST_HELP):
+    with suppress(*OF_THE_DRIVER):
         if not is_alive(connection):
             return
         try:
             await block.rollback()
             # A type that was made in the block is gone; the next of that name is another.
             await connection.reload_schema_state()
-        except _PAST_HELP:
+        except OF_THE_DRIVER:
             # Somebody is still at work on it. The server would go on with that, locks and all.
             await pool.execute("SELECT pg_terminate_backend($1)", connection.get_server_pid())
