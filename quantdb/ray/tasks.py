@@ -67,7 +67,8 @@ def task(
     A task that Ray runs again after a crash may have committed before: insert with `task_ids`.
 
     Args:
-        config: Of the worker's pool, as `worker_config` gives it; it travels with the task.
+        config: Of the worker's pool, as `worker_config` gives it; it travels with the task, but for
+            its password.
         options: Those of ``ray.remote``: ``num_cpus``, ``max_retries``, ``retry_exceptions`` …
     """
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, assert_type
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import asyncpg
@@ -21,12 +22,13 @@ environment.prepare()
 pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 
 import ray
-from ray import ObjectRef
+from ray import ObjectRef, cloudpickle
 from ray.exceptions import TaskCancelledError, WorkerCrashedError
 
 import quantdb.ray
 from quantdb import Conflict, NotFound, Pool, PoolConfig, Trade, TradeRepo
 from quantdb.demo.cluster import local_ray
+from quantdb.embedded import EmbeddedPostgres
 from quantdb.errors import ConfigError
 
 T = TypeVar("T")
@@ -83,6 +85,22 @@ def test_a_worker_process_keeps_one_pool_for_each_configuration(config: PoolConf
     assert os.getpid() not in processes
     assert len(answers) == len(pools) == len(names)
     assert {name for _process, name in names} == {"quant_trading_ray_worker", "another"}
+
+
+def test_a_password_does_not_travel_and_a_worker_finds_it() -> None:
+    with EmbeddedPostgres(tcp=True) as server:
+        password = urlsplit(server.dsn).password
+        assert password
+        config = quantdb.ray.worker_config(PoolConfig(server.dsn), workers=2)
+
+        @quantdb.ray.task(config)
+        async def user(pool: Pool) -> object:
+            return await pool.fetchval("SELECT current_user")
+
+        dumps: Callable[[object], bytes] = getattr(cloudpickle, "dumps")  # noqa: B009 - has no types
+        for travelling in (config, user):
+            assert password.encode() not in dumps(travelling)
+        assert ray.get(user.remote()) == "postgres"
 
 
 def test_a_job_has_the_pool_on_one_loop_in_a_thread_of_the_process(config: PoolConfig) -> None:
