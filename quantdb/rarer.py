@@ -25,7 +25,6 @@ __all__ = ["Amount", "as_element", "filled", "foreign", "is_tuple", "is_written"
 T = TypeVar("T")
 
 _LONGEST_NAME: Final = 63
-_IPV6: Final = 6
 _SIX: Final = 12
 """Hexadecimal digits of a MAC address of six bytes."""
 

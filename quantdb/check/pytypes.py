@@ -19,7 +19,7 @@ from asyncpg import BitString, Box, Circle, Line, LineSegment, Path, Point, Poly
 
 from quantdb.check.facts import PgType
 
-__all__ = ["accepted", "base_of", "came", "is_json", "is_text", "named", "sent", "written"]
+__all__ = ["accepted", "base_of", "came", "is_json", "named", "sent", "written"]
 
 _ADDRESSES: Final = (IPv4Address, IPv6Address, IPv4Interface, IPv6Interface)
 _NETWORKS: Final = (IPv4Network, IPv6Network)
@@ -88,11 +88,6 @@ def _is_known(kind: PgType) -> bool:
     return kind.kind in {"base", "pseudo"} and (
         kind.schema == "pg_catalog" or kind.name == "citext"
     )
-
-
-def is_text(kind: PgType) -> bool:
-    """Tell a type of text, which any text can be."""
-    return _is_known(kind) and kind.name in _TEXTS
 
 
 def is_json(kind: PgType) -> bool:
