@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, get_origin, overload
@@ -320,9 +321,8 @@ class Query(Generic[R]):
 
         The pool on which statements run *alone* learns whether this one may.
         """
-        fields = [field for field in attrs.fields(type(model)) if field.init]
-        names = [_name(field) for field in fields]
-        values = [getattr(model, field.name) for field in fields]
+        attributes, names = _sent_of(type(model))
+        values = [getattr(model, attribute) for attribute in attributes]
         sent, records = await self._statement.fetch(connection, values, names=names)
         if not records:
             return self._only([])
@@ -405,6 +405,13 @@ class Query(Generic[R]):
         if self._build is None:
             raise TypeError(f"{self!r} was given no row type; it can only run()")
         return self._build
+
+
+@lru_cache(256)
+def _sent_of(model: type[attrs.AttrsInstance]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the attributes of a model that are sent, and what they are called."""
+    fields = [field for field in attrs.fields(model) if field.init]
+    return [field.name for field in fields], [_name(field) for field in fields]
 
 
 def _name(field: "attrs.Attribute[object]") -> str:
