@@ -20,8 +20,8 @@ from quantdb.errors import ConfigError
 if getattr(find_spec("ray"), "origin", None) is None:
     raise ConfigError("quantdb.ray needs Ray: pip install 'quantdb[ray]'")
 
+from quantdb.ray.budget import worker_config
 from quantdb.ray.ids import task_ids
 from quantdb.ray.tasks import Task, task
-from quantdb.ray.workers import worker_config
 
 __all__ = ["Task", "task", "task_ids", "worker_config"]

@@ -8,57 +8,15 @@ from functools import cache
 from threading import Thread
 from typing import Final, TypeVar
 
-import attrs
-
 from quantdb.config import PoolConfig
-from quantdb.errors import ConfigError
 from quantdb.pool import Pool, create_pool
 
-__all__ = ["run_with_pool", "worker_config"]
+__all__ = ["run_with_pool"]
 
 R = TypeVar("R")
 
-_APPLICATION_NAME: Final = "quant_trading_ray_worker"
-_IDLE_LIFETIME: Final = 10.0
-"""Seconds that a worker without work keeps a connection: Ray keeps the idle worker itself."""
-
 _TICK: Final = 0.1
 """Seconds until a cancelled task notices: ``ray.cancel`` interrupts no wait, only what follows."""
-
-
-def worker_config(config: PoolConfig, *, workers: int) -> PoolConfig:
-    """Return the configuration of the pool of each of *workers* processes.
-
-    ``max_size`` is an equal share of ``config.max_size``, so all workers together have no more
-    connections than one pool of *config*; but each has at least one, so more workers than
-    ``config.max_size`` have one each. A worker keeps no connection that it does not use
-    (``min_size`` 0, ``idle_lifetime`` at most 10 s), because Ray keeps idle processes and ends
-    them without notice. The name of the application, unless one was chosen, becomes
-    ``quant_trading_ray_worker``.
-
-    Args:
-        config: What one process would use.
-        workers: Most worker processes that run at once; for tasks of one CPU each, the CPUs of
-            the cluster.
-
-    Raises:
-        ConfigError: *workers* is no whole number from 1.
-    """
-    if not _is_count(workers):
-        raise ConfigError(f"workers must be a whole number from 1: {workers!r}")
-    default_name = attrs.fields(PoolConfig).application_name.default
-    named = config.application_name != default_name
-    return attrs.evolve(
-        config,
-        min_size=0,
-        max_size=max(1, config.max_size // workers),
-        idle_lifetime=min(config.idle_lifetime, _IDLE_LIFETIME),
-        application_name=config.application_name if named else _APPLICATION_NAME,
-    )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def run_with_pool(config: PoolConfig, job: Callable[[Pool], Awaitable[R]]) -> R:

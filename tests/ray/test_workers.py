@@ -13,8 +13,9 @@ pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 import quantdb.ray
 from quantdb import Pool, PoolConfig
 from quantdb.errors import ConfigError
+from quantdb.ray.budget import worker_config
 from quantdb.ray.ids import Origin, in_task
-from quantdb.ray.workers import run_with_pool, worker_config
+from quantdb.ray.workers import run_with_pool
 
 DSN = "postgresql://localhost/trading"
 
