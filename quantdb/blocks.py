@@ -19,24 +19,38 @@ from quantdb.errors import (
     TransactionAborted,
 )
 from quantdb.leases import Lent
-from quantdb.outcomes import fail, is_lost
+from quantdb.outcomes import fail, is_lost, swallowed
 from quantdb.pool import Pool
-from quantdb.session import GRACE
+from quantdb.session import GRACE, plain_execute
 from quantdb.settings import opening_statements
 
-__all__ = ["Borrowed", "PoolTransaction", "begun", "ended", "fail_inside", "is_alive"]
+__all__ = [
+    "Borrowed",
+    "OwnTransaction",
+    "PoolTransaction",
+    "begun",
+    "ended",
+    "fail_inside",
+    "is_alive",
+]
 
 
-class _Ends(Protocol):
+class _Undone(Protocol):
+    """A transaction that can be rolled back."""
+
+    async def rollback(self) -> None: ...
+
+
+class _Block(_Undone, Protocol):
     """A transaction that is begun, and ended."""
 
     async def start(self) -> None: ...
     async def commit(self) -> None: ...
-    async def rollback(self) -> None: ...
 
 
 # A call on a pool of ours is what is done most, so its blocks are classes: the generator of a
-# context manager costs as much as all else that they do.
+# context manager costs as much as all else that they do. And what is done when all goes well is
+# done in few steps.
 
 
 class Borrowed(AbstractAsyncContextManager[Connection]):
@@ -62,12 +76,16 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         self._exposed: Final = exposed
 
     async def __aenter__(self) -> Connection:
+        pool = self._pool
         self._began = asyncio.get_running_loop().time()
-        self._connection = await self._pool.lease(None, block=not self._forgettable)
+        connection = pool.lease_at_once(block=not self._forgettable)
+        if connection is None:
+            connection = await pool.lease(None, block=not self._forgettable)
+        self._connection = connection
         if self._exposed:
-            self._lent = Lent(self._connection)
+            self._lent = Lent(connection)
             return self._lent
-        return self._connection
+        return connection
 
     async def __aexit__(
         self,
@@ -76,6 +94,10 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         trace: TracebackType | None,
     ) -> None:
         connection = self._connection
+        if error is None and not self._exposed:
+            self._pool.health.succeeded(self._began)
+            if self._pool.took_back_clean(connection):
+                return
         if self._exposed:
             self._lent.taken()
         # A lost connection that is not this one is another database's.
@@ -128,13 +150,10 @@ class PoolTransaction(Borrowed):
             raise
         return given
 
-    def _made(self) -> _Ends:
-        connection = self._connection
-        if not self._exposed and self._isolation is None:
-            return _Plain(connection, readonly=self._readonly)
+    def _made(self) -> _Block:
         try:
             # The driver's own, in which its user may open another.
-            return connection.transaction(isolation=self._isolation, readonly=self._readonly)
+            return self._connection.transaction(isolation=self._isolation, readonly=self._readonly)
         except asyncpg.InterfaceError as error:  # it is closed
             fail(error)
 
@@ -161,22 +180,51 @@ class PoolTransaction(Borrowed):
         await super().__aexit__(None, None, None)
 
 
-class _Plain:
-    """A transaction without more, for statements of ours."""
+class OwnTransaction(Borrowed):
+    """A transaction on a connection of a pool of ours, without more, for statements of ours."""
 
-    __slots__ = ("_begin", "_connection")
+    __slots__ = ()
 
-    def __init__(self, connection: PooledConnection, *, readonly: bool) -> None:
-        self._connection: Final = connection
-        self._begin: Final = "BEGIN READ ONLY;" if readonly else "BEGIN;"
+    async def __aenter__(self) -> Connection:
+        await super().__aenter__()
+        connection = self._connection
+        try:
+            await plain_execute(connection, "BEGIN READ ONLY;" if self._readonly else "BEGIN;")
+        except BaseException as error:
+            try:
+                _fail_to_begin(connection, error)
+            except BaseException as problem:
+                await super().__aexit__(type(problem), problem, None)
+                raise
+        return connection
 
-    async def start(self) -> None:
-        await self._connection.execute(self._begin)
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                await _rolled_back_after(self._connection, self, error)
+            await self._commit()
+        except BaseException as problem:
+            await super().__aexit__(type(problem), problem, None)
+            raise
+        await super().__aexit__(None, None, None)
 
-    async def commit(self) -> None:
-        await self._connection.execute("COMMIT;")
+    async def _commit(self) -> None:
+        connection = self._connection
+        _refuse_ended(connection)
+        try:
+            answer = await plain_execute(connection, "COMMIT;")
+        except BaseException as error:
+            _fail_to_commit(connection, error)
+        if answer == "ROLLBACK":
+            raise swallowed()
 
     async def rollback(self) -> None:
+        """Roll back; a connection that is cut short knows how long it has for that."""
         await self._connection.execute("ROLLBACK;")
 
 
@@ -202,7 +250,7 @@ async def begun(
 
 
 async def _rolled_back_after(
-    connection: Connection, block: _Ends, error: BaseException
+    connection: Connection, block: _Undone, error: BaseException
 ) -> NoReturn:
     """Roll back, and raise what the error that left the block means."""
     alive = await _rolled_back(connection, block, error)
@@ -211,31 +259,44 @@ async def _rolled_back_after(
     raise error
 
 
-async def _ended_well(connection: Connection, block: _Ends) -> None:
+async def _ended_well(connection: Connection, block: _Block) -> None:
     """Commit a block that no error has left."""
+    _refuse_ended(connection)
+    try:
+        await block.commit()
+    except BaseException as error:
+        _fail_to_commit(connection, error)
+
+
+def _refuse_ended(connection: Connection) -> None:
+    """Raise if there is no transaction left to commit."""
     if not is_alive(connection):
         raise ConnectionLost("the connection was lost before COMMIT")
     if not connection.is_in_transaction():
         raise TransactionAborted("the block ended its own transaction, by a statement")
-    await _committed(connection, block)
 
 
-async def _started(connection: Connection, block: _Ends, settings: Mapping[str, str]) -> None:
+async def _started(connection: Connection, block: _Block, settings: Mapping[str, str]) -> None:
     ours = pooled(connection)
     if ours is not None and settings:
         ours.opening, ours.refused = opening_statements(settings), None
     try:
         await block.start()
     except BaseException as error:
-        # What BEGIN came to is not known, and there is nothing yet to keep.
-        if isinstance(error, asyncio.CancelledError | TimeoutError):
-            ended(connection)
-        if isinstance(error, TimeoutError):
-            _given_up(ours)
-            raise ConnectionLost("BEGIN was not answered in time") from error
-        if isinstance(error, Exception):
-            fail(error)
-        raise
+        _fail_to_begin(connection, error)
+
+
+def _fail_to_begin(connection: Connection, error: BaseException) -> NoReturn:
+    """Raise what it means that BEGIN failed so."""
+    # What it came to is not known, and there is nothing yet to keep.
+    if isinstance(error, asyncio.CancelledError | TimeoutError):
+        ended(connection)
+    if isinstance(error, TimeoutError):
+        _given_up(pooled(connection))
+        raise ConnectionLost("BEGIN was not answered in time") from error
+    if isinstance(error, Exception):
+        fail(error)
+    raise error
 
 
 async def _settle(connection: Connection, settings: Mapping[str, str]) -> None:
@@ -257,16 +318,14 @@ def _fail_settings(error: Exception) -> NoReturn:
     raise ConfigError(f"the settings of the transaction are refused: {error}") from error
 
 
-async def _committed(connection: Connection, block: _Ends) -> None:
-    try:
-        await block.commit()
-    except BaseException as error:
-        ours = pooled(connection)
-        if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
-            ours.hurry()
-        if isinstance(error, Exception):
-            fail(error, committing=True)
-        raise
+def _fail_to_commit(connection: Connection, error: BaseException) -> NoReturn:
+    """Raise what it means that COMMIT failed so."""
+    ours = pooled(connection)
+    if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
+        ours.hurry()
+    if isinstance(error, Exception):
+        fail(error, committing=True)
+    raise error
 
 
 def is_alive(connection: Connection) -> bool:
@@ -307,7 +366,7 @@ def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     fail(error)
 
 
-async def _rolled_back(connection: Connection, block: _Ends, error: BaseException) -> bool:
+async def _rolled_back(connection: Connection, block: _Undone, error: BaseException) -> bool:
     """Roll back after *error* and tell whether the connection lives.
 
     The server has rolled back what was open on a connection that is gone. Whoever was cut short

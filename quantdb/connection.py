@@ -608,6 +608,8 @@ _put("cursor", _cursor)
 
 def pooled(connection: object) -> PooledConnection | None:
     """Return the connection of our pool that *connection* is, or wraps; None for any other."""
+    if _is_ours(connection):
+        return connection
     itself = getattr(connection, "itself", None)
     inner: object = itself() if itself is not None else None
     # By type: the driver's metaclass calls every connection an instance of every such class.

@@ -208,9 +208,10 @@ class Leases:
 
         None if there is none; then `borrow` waits for one.
         """
-        while self._free:
-            connection = self._free.pop().connection
-            if self._is_usable(connection):
+        free = self._free
+        while free:
+            connection = free.pop().connection
+            if not connection.retired and not connection.is_closed():
                 return self._borrowed(connection, block=block)
             self._drop(connection)
         return None
@@ -359,18 +360,21 @@ class Leases:
 
     def give_back_clean(self, connection: PooledConnection) -> bool:
         """Take a connection back if there is nothing to be done about it; tell whether."""
-        kept = self._kept.get(connection)
+        kept, now = self._kept.get(connection), self._loop.time()
         if (
             kept is None
-            or connection.is_closed()
             or connection.retired
-            or connection.is_dirty()
             or self._is_closing
-            or self._loop.time() - kept.since > _KEPT
+            or now - kept.since > _KEPT
+            or connection.is_closed()
+            or connection.is_dirty()
         ):
             return False
         self._holders.let_go(connection)
-        self._pass_on(connection)
+        if self._waiters:
+            self._pass_on(connection)
+        else:
+            self._set_free(kept, now)
         return True
 
     async def give_back(self, connection: PooledConnection, limit: float) -> None:
@@ -405,9 +409,13 @@ class Leases:
         if self._is_closing:
             self._spawn(self._returned(kept, self._config.close_timeout))
             return
-        kept.free_since = self._loop.time()
+        self._set_free(kept, self._loop.time())
+
+    def _set_free(self, kept: _Kept, now: float) -> None:
+        kept.free_since = now
         self._free.append(kept)
-        self._watch_the_free()
+        if self._timer is None:
+            self._watch_the_free()
 
     async def _cleaned(self, kept: _Kept, limit: float) -> None:
         """Have a session reset and given back, whoever is cancelled meanwhile."""

@@ -154,12 +154,16 @@ class Pool:
 
         It is bare: who has it can still use it after it was taken back.
         """
-        leases = self._usable()
-        connection = leases.free_one(block=block)
-        if connection is None:
-            limit = self.config.acquire_timeout if timeout is None else timeout
-            connection = await leases.borrow(limit, block=block)
-        return connection
+        limit = self.config.acquire_timeout if timeout is None else timeout
+        return await self._usable().borrow(limit, block=block)
+
+    def lease_at_once(self, *, block: bool) -> PooledConnection | None:
+        """Return what `lease` does, if one is free."""
+        return self._usable().free_one(block=block)
+
+    def took_back_clean(self, connection: PooledConnection) -> bool:
+        """Take a connection back if there is nothing to be done about it; tell whether."""
+        return self._leases is not None and self._leases.give_back_clean(connection)
 
     async def take_back(
         self,

@@ -1,6 +1,6 @@
 """Query: one SQL file, typed by the row that it returns."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from functools import lru_cache
 from importlib.resources.abc import Traversable
@@ -24,6 +24,7 @@ from quantdb.labels import Operation, of_attribute
 from quantdb.pool import Pool
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
+from quantdb.sameness import at_once_the_same
 from quantdb.scopes import (
     bulk_scope,
     call,
@@ -329,24 +330,31 @@ class Query(Generic[R]):
         rows = await self._built(connection, records)
         if len(rows) > 1:
             await doom(connection, f"{self.file.name}: stored several rows for one")
-        given = dict(zip(names, sent, strict=True))
-
-        async def written(name: str) -> object:
-            place = names.index(name)
-            return await self._statement.written(connection, place, given[name])
-
-        holds = False
+        record, holds = records[0], False
         try:
-            stored = dict(zip(records[0].keys(), records[0], strict=True))
-            await kept_as_sent(connection, given, stored, written)
-            holds = self._statement.stores_as_sent(connection)
-        except QuantDBError as error:
-            error.add_note(f"in {self.file.path}")
-            raise
+            if tuple(record.keys()) != names or not at_once_the_same(sent, record):
+                await self._compared(connection, dict(zip(names, sent, strict=True)), record)
+            holds = alone is not None and self._statement.stores_as_sent(connection)
         finally:
             if alone is not None:
                 alone.prove((self, type(model)), holds=holds)
-        return self._only(rows)
+        return rows[0]
+
+    async def _compared(
+        self, connection: Connection, sent: Mapping[str, object], record: Row
+    ) -> None:
+        """Raise unless every value that was *sent* is stored, in whatever form it came back."""
+        places = {name: place for place, name in enumerate(sent)}
+
+        async def written(name: str) -> object:
+            return await self._statement.written(connection, places[name], sent[name])
+
+        stored = dict(zip(record.keys(), record, strict=True))
+        try:
+            await kept_as_sent(connection, sent, stored, written)
+        except QuantDBError as error:
+            error.add_note(f"in {self.file.path}")
+            raise
 
     async def _called(
         self,
@@ -408,10 +416,10 @@ class Query(Generic[R]):
 
 
 @lru_cache(256)
-def _sent_of(model: type[attrs.AttrsInstance]) -> tuple[Sequence[str], Sequence[str]]:
+def _sent_of(model: type[attrs.AttrsInstance]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the attributes of a model that are sent, and what they are called."""
     fields = [field for field in attrs.fields(model) if field.init]
-    return [field.name for field in fields], [_name(field) for field in fields]
+    return tuple(field.name for field in fields), tuple(_name(field) for field in fields)
 
 
 def _name(field: "attrs.Attribute[object]") -> str:

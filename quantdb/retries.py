@@ -28,7 +28,7 @@ from quantdb.errors import (
 )
 from quantdb.transaction import pool_behind, transaction
 
-__all__ = ["Repeat", "Window", "repeated", "retrying", "window"]
+__all__ = ["Repeat", "Window", "always", "repeated", "repeated_after", "retrying", "window"]
 
 T = TypeVar("T")
 
@@ -56,6 +56,11 @@ def _not_of_ours(_record: logging.LogRecord) -> bool:
 
 # A pool says once that there is trouble, and once that it has passed; stamina would at each pause.
 logging.getLogger("stamina").addFilter(_not_of_ours)
+
+
+def always() -> bool:
+    """Tell that nothing is against it."""
+    return True
 
 
 async def retrying(  # noqa: PLR0913 - those of `transaction`, and two
@@ -137,7 +142,7 @@ async def repeated(  # noqa: PLR0913 - each says another thing
     reads: bool = False,
     bulk: bool = False,
     looks: bool = False,
-    may: Callable[[], bool] = lambda: True,
+    may: Callable[[], bool] = always,
 ) -> T:
     """Return what *once* gives, called again while that is safe and the *limit* is not reached.
 
@@ -156,9 +161,27 @@ async def repeated(  # noqa: PLR0913 - each says another thing
     try:
         return await once()
     except (ConnectionLost, CommitUnknown, Contention) as error:
-        if not limit.usual or not may() or not _is_safe(error, repeat):
-            raise
         first = error
+    return await repeated_after(
+        first, began, once, repeat, limit, reads=reads, bulk=bulk, looks=looks, may=may
+    )
+
+
+async def repeated_after(  # noqa: PLR0913 - those of `repeated`, and two
+    first: CommitUnknown | ConnectionLost | Contention,
+    began: float,
+    once: Callable[[], Awaitable[T]],
+    repeat: Repeat,
+    limit: Window,
+    *,
+    reads: bool,
+    bulk: bool,
+    looks: bool,
+    may: Callable[[], bool],
+) -> T:
+    """Do what `repeated` does after an attempt, begun then, that has failed *first*."""
+    if not limit.usual or not may() or not _is_safe(first, repeat):
+        raise first
     until = time.monotonic() + limit.usual if bulk else limit.end(began)
     return await _again(
         once, _Attempts(first, repeat, began, until, may, reads=reads, cuts=not bulk, looks=looks)

@@ -1,7 +1,7 @@
 """Whether what is stored is what was sent."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import NoneType
@@ -9,15 +9,25 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pgproto import pgproto
 
 from quantdb.containers import Composite, is_mapping
 from quantdb.exact import Padded, is_items
 from quantdb.rarer import Amount
 
-__all__ = ["same"]
+__all__ = ["at_once_the_same", "same"]
 
 # Values of the same one of these are the same if they are equal.
 _PLAIN: Final = frozenset({NoneType, str, int, bool, Decimal, UUID, bytes, date, timedelta})
+
+# Of these, two that are equal are the same whatever their types; a bool is equal to an int.
+_SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime}
+
+
+def at_once_the_same(sent: Sequence[object], stored: Iterable[object]) -> bool:
+    """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer."""
+    given, found = list(sent), list(stored)
+    return given == found and _SIMPLE.issuperset(map(type, given + found))
 
 
 def same(sent: object, stored: object) -> bool:

@@ -1,6 +1,7 @@
 """The blocks that our own statements run in, and what undoes them."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
@@ -32,7 +33,7 @@ from quantdb.labels import Operation
 from quantdb.observe import Watch
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
-from quantdb.retries import Repeat, repeated, window
+from quantdb.retries import Repeat, always, repeated, repeated_after, window
 from quantdb.sameness import same
 from quantdb.session import GRACE
 from quantdb.transaction import pool_behind, scope
@@ -141,7 +142,7 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     reads: bool = False,
     bulk: bool = False,
     looks: bool = False,
-    may: Callable[[], bool] = lambda: True,
+    may: Callable[[], bool] = always,
 ) -> T:
     """Return what *work* gives in a *scope* of its own; on a pool, repeated while that is safe.
 
@@ -149,27 +150,42 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     has dropped what it had prepared; a transaction that is ours is then begun once more.
     """
     watch = _watched(db, operation)
-
-    async def attempt() -> T:
-        if watch is not None:
-            return await _watched_attempt(watch, scope(db), work)
-        async with scope(db) as connection:
-            return await work(connection)
-
-    async def once() -> T:
-        try:
-            return await attempt()
-        except Contention as error:
-            if not is_stale_plan(error.__cause__) or not may() or _joins(db):
-                raise
-        return await attempt()
-
     with watch or _UNWATCHED:
-        if is_pool(db):
+        began = time.monotonic()
+        try:
+            return await _attempted(db, work, scope, watch)
+        except (CommitUnknown, ConnectionLost, Contention) as error:
+            first = error
+
+        async def once() -> T:
+            try:
+                return await _attempted(db, work, scope, watch)
+            except Contention as error:
+                if not _may_begin_anew(db, error) or not may():
+                    raise
+            return await _attempted(db, work, scope, watch)
+
+        anew = _may_begin_anew(db, first) and may()
+        if not is_pool(db):
+            if anew:
+                return await once()
+            raise first
+        if anew:
             return await repeated(
                 once, repeat, window(db), reads=reads, bulk=bulk, looks=looks, may=may
             )
-        return await once()
+        return await repeated_after(
+            first, began, once, repeat, window(db), reads=reads, bulk=bulk, looks=looks, may=may
+        )
+
+
+def _may_begin_anew(db: Database, error: Exception) -> bool:
+    """Tell whether what failed did so for a stale plan, in a transaction that is ours."""
+    return (
+        isinstance(error, Contention)
+        and is_stale_plan(error.__cause__)
+        and (is_pool(db) or not is_alive(db) or not db.is_in_transaction())
+    )
 
 
 def _watched(db: Database, operation: Operation, *, current: bool = True) -> Watch | None:
@@ -195,14 +211,18 @@ def iterating(db: Database, operation: Operation) -> Generator[Watch | None]:
         yield watch
 
 
-async def _watched_attempt(
-    watch: Watch,
-    scope: AbstractAsyncContextManager[Connection],
+async def _attempted(
+    db: Database,
     work: Callable[[Connection], Awaitable[T]],
+    scope: Callable[[Database], AbstractAsyncContextManager[Connection]],
+    watch: Watch | None,
 ) -> T:
+    if watch is None:
+        async with scope(db) as connection:
+            return await work(connection)
     watch.begin()
     try:
-        async with scope as connection:
+        async with scope(db) as connection:
             ours = pooled(connection)
             watch.on(ours)
             if ours is None:
@@ -217,10 +237,6 @@ async def _watched_attempt(
         raise
     watch.succeeded(result)
     return result
-
-
-def _joins(db: Database) -> bool:
-    return not is_pool(db) and is_alive(db) and db.is_in_transaction()
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from quantdb.observe import Observer, Watch
 from quantdb.outcomes import OF_THE_DRIVER, out_of_time
 from quantdb.sockets import watch
 
-__all__ = ["GRACE", "Session"]
+__all__ = ["GRACE", "Session", "plain_execute"]
 
 GRACE: Final = 0.5
 """Seconds that a call may go on after its time was up: to cancel, to roll back, to reset."""
@@ -26,7 +26,8 @@ _UNTIL_TOLD: Final = 30.0
 _LEASES: Final = "_pool_release_ctr"
 
 _plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009 - its types
-_plain_execute: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "execute")  # noqa: B009
+plain_execute: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "execute")  # noqa: B009
+"""Send statements without arguments in one step, which the driver times."""
 
 
 class Session(asyncpg.Connection):
@@ -153,7 +154,7 @@ class Session(asyncpg.Connection):
             self.abandoned = True
             with suppress(*OF_THE_DRIVER):
                 async with asyncio.timeout(self.patience(GRACE)):
-                    await _plain_execute(self, query)
+                    await plain_execute(self, query)
                 self.abandoned = False
         return "ROLLBACK"
 

@@ -4,7 +4,14 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Final
 
-from quantdb.blocks import Borrowed, PoolTransaction, begun, fail_inside, is_alive
+from quantdb.blocks import (
+    Borrowed,
+    OwnTransaction,
+    PoolTransaction,
+    begun,
+    fail_inside,
+    is_alive,
+)
 from quantdb.database import Connection, Database, Isolation, Pool, is_pool
 from quantdb.errors import (
     ConfigError,
@@ -78,6 +85,8 @@ def scope(  # noqa: PLR0913 - those of `transaction`, and what becomes of it
     An iterator's block is *forgettable*: whoever leaves it early may never come back to end it. A
     connection that gets into a user's hands is *exposed*.
     """
+    if isinstance(db, OurPool) and isolation is None and not settings and not exposed:
+        return OwnTransaction(db, readonly=readonly, forgettable=forgettable)
     wanted = checked_settings(settings) if settings else _NONE
     if isinstance(db, BoundPool):
         wanted, db = {**db.settings, **wanted}, db.pool
