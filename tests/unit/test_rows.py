@@ -888,7 +888,6 @@ def test_a_plain_type_takes_one_column_of_it(kind: type, value: object) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [None, *(value for _kind, value in PLAIN), NOON.replace(tzinfo=None), [1], "7", object()],
-    ids=repr,
 )
 def test_a_plain_type_takes_nothing_else(kind: type, _value: object, wrong: object) -> None:
     if type(wrong) is kind:
