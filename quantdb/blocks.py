@@ -9,7 +9,7 @@ from typing import Final, NoReturn, Protocol
 import asyncpg
 
 from quantdb.connection import PooledConnection, pooled
-from quantdb.database import Connection, Isolation
+from quantdb.database import Block, Connection, Isolation
 from quantdb.errors import (
     CommitUnknown,
     ConfigError,
@@ -39,13 +39,6 @@ class _Undone(Protocol):
     """A transaction that can be rolled back."""
 
     async def rollback(self) -> None: ...
-
-
-class _Block(_Undone, Protocol):
-    """A transaction that is begun, and ended."""
-
-    async def start(self) -> None: ...
-    async def commit(self) -> None: ...
 
 
 # A call on a pool of ours is what is done most, so its blocks are classes: the generator of a
@@ -150,7 +143,7 @@ class PoolTransaction(Borrowed):
             raise
         return given
 
-    def _made(self) -> _Block:
+    def _made(self) -> Block:
         try:
             # The driver's own, in which its user may open another.
             return self._connection.transaction(isolation=self._isolation, readonly=self._readonly)
@@ -259,7 +252,7 @@ async def _rolled_back_after(
     raise error
 
 
-async def _ended_well(connection: Connection, block: _Block) -> None:
+async def _ended_well(connection: Connection, block: Block) -> None:
     """Commit a block that no error has left."""
     _refuse_ended(connection)
     try:
@@ -276,7 +269,7 @@ def _refuse_ended(connection: Connection) -> None:
         raise TransactionAborted("the block ended its own transaction, by a statement")
 
 
-async def _started(connection: Connection, block: _Block, settings: Mapping[str, str]) -> None:
+async def _started(connection: Connection, block: Block, settings: Mapping[str, str]) -> None:
     ours = pooled(connection)
     if ours is not None and settings:
         ours.opening, ours.refused = opening_statements(settings), None

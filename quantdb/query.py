@@ -338,7 +338,7 @@ class Query(Generic[R]):
         finally:
             if alone is not None:
                 alone.prove((self, type(model)), holds=holds)
-        return rows[0]
+        return self._only(rows)
 
     async def _compared(
         self, connection: Connection, sent: Mapping[str, object], record: Row

@@ -36,6 +36,15 @@ class LoopPool(Pool):
     def __repr__(self) -> str:
         return f"LoopPool({self.config!r})"
 
+    def lease_at_once(self, *, block: bool) -> PooledConnection | None:  # noqa: ARG002 - the pool's
+        """Return None: the pool of this loop may have to be opened first."""
+        return None
+
+    def took_back_clean(self, connection: PooledConnection) -> bool:
+        """Take a connection back if there is nothing to be done about it; tell whether."""
+        pool = self._here()
+        return pool is not None and pool.took_back_clean(connection)
+
     async def lease(self, timeout: float | None, *, block: bool) -> PooledConnection:
         """Return a connection for a *block*, or for whoever releases it some time."""
         return await (await self._opened_here()).lease(timeout, block=block)
