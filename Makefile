@@ -42,8 +42,11 @@ $(STAMPS)/lint: pyproject.toml | $(STAMPS)/test
 demo: $(STAMPS)/demo
 	$(BIN)/quantdb demo $(ARGS)
 
+# Each process of the tests has a server of its own; a file's tests stay together.
+PARALLEL ?= --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(STAMPS)/test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 MINUTES ?= 10
 
