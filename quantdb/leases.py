@@ -20,6 +20,7 @@ from quantdb.catalog import Learnt
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
 from quantdb.counters import Counters
+from quantdb.crowding import is_full
 from quantdb.errors import ConfigError, PoolTimeout
 from quantdb.observe import Observer
 from quantdb.opening import Opener
@@ -299,7 +300,7 @@ class Leases:
     def _exhausted(self, limit: float, *, hopeless: bool) -> PoolTimeout:
         size, in_use, waiting = self.size, self._in_use, self.waiting
         what = "became free" if size >= self._config.max_size else "could be opened"
-        said = f"no connection {what} within {limit:g} s"
+        said = f"no connection {what} within {round(limit, 3):g} s"
         why = f"; {self._opener.trouble}" if self._opener.trouble else ""
         if hopeless:
             said = "no connection can ever become free"
@@ -320,20 +321,25 @@ class Leases:
 
     def _open_more(self) -> None:
         """Have a connection made, or lent by the driver, for each who waits, as far as allowed."""
-        while (
-            len(self._opening) < len(self._waiters)
-            and len(self._opening) + len(self._kept) < self._config.max_size
-            and not self._is_closing
-        ):
-            task = self._loop.create_task(self._open_one())
-            self._opening[task] = None
-            task.add_done_callback(self._opened_one)
+        while len(self._opening) < len(self._waiters) and self._may_open():
+            self._open_another()
+
+    def _may_open(self) -> bool:
+        opened = len(self._opening) + len(self._kept)
+        return opened < self._config.max_size and not self._is_closing
+
+    def _open_another(self) -> None:
+        task = self._loop.create_task(self._open_one())
+        self._opening[task] = None
+        task.add_done_callback(self._opened_one)
 
     async def _open_one(self) -> None:
         try:
             proxy = await self._driver.acquire()
         except Exception as error:
-            self._disappoint(error)
+            # Of a full server those that there are come back: whoever waits, waits for them.
+            if not (self._kept and is_full(error.__cause__)):
+                self._disappoint(error)
             return
         connection = pooled(proxy)
         if connection is None:  # it was lost just now
@@ -441,6 +447,9 @@ class Leases:
             # It may have been borrowed from there again by now.
             if self._kept.get(kept.connection) is kept:
                 del self._kept[kept.connection]
+            # The driver has it to lend, while those being opened may be refused by a full server.
+            if self._waiters and self._may_open():
+                self._open_another()
             self._open_more()
 
     def _drop(self, connection: PooledConnection) -> None:

@@ -18,6 +18,7 @@ import attrs
 
 from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection
+from quantdb.crowding import Line, is_full
 from quantdb.dsn import Target
 from quantdb.errors import ConfigError, ConnectionLost, PoolTimeout, ReadOnly
 from quantdb.outcomes import is_lost
@@ -47,7 +48,7 @@ _WAKING: Final = re.compile(
 )
 # What PgBouncer says, all of it as 08P01, where a later attempt may succeed.
 _POOLER_BUSY: Final = re.compile(
-    r"no more connections|cannot connect to server|server login has been failing|shutting down"
+    r"cannot connect to server|server login has been failing|shutting down|resources exhaustion"
     r"|login_timeout|wait_timeout|suspended",
     re.IGNORECASE,
 )
@@ -57,19 +58,21 @@ _NO_TLS: Final = "rejected SSL upgrade"
 
 
 class Opener:
-    """Opens the connections of a pool; asyncpg's pool calls it in place of ``asyncpg.connect``.
+    """Opens the connections of a pool; asyncpg's pool calls it in place of ``asyncpg.connect``."""
 
-    Attributes:
-        trouble: Why there is no connection at the moment; empty if nothing is known to hinder.
-    """
-
-    __slots__ = ("_config", "_known", "_target", "trouble")
+    __slots__ = ("_config", "_known", "_line", "_target", "_trouble")
 
     def __init__(self, config: PoolConfig) -> None:
         self._config = config
         self._target = config.target()
         self._known = False
-        self.trouble = ""
+        self._line = Line(max(config.acquire_timeout, config.connect_timeout))
+        self._trouble = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection at the moment; empty if nothing is known to hinder."""
+        return str(self._line) or self._trouble
 
     async def __call__(self, *_args: object, **_options: object) -> PooledConnection:
         """Open a connection.
@@ -85,20 +88,23 @@ class Opener:
         try:
             async with asyncio.timeout(budget):
                 while True:
-                    attempts += 1
-                    try:
-                        connection = await self._first_to_answer(budget)
-                    except Exception as failure:
-                        error = failure
-                        if not is_transient(error, known=self._known):
-                            break
-                        self._note(error, budget)
-                    else:
-                        self._open()
-                        return connection
-                    await asyncio.sleep(_pause(attempts))
+                    async with self._line.turn():
+                        attempts += 1
+                        try:
+                            connection = await self._first_to_answer(budget)
+                        except Exception as failure:
+                            error = failure
+                            if not is_transient(error, known=self._known):
+                                self._line.admit()
+                                break
+                            await asyncio.sleep(self._in_vain(error, attempts, budget))
+                        else:
+                            self._open()
+                            return connection
         except TimeoutError:
-            raise _given_up(error, self._target, budget, attempts) from error
+            if not attempts:  # there was no turn for it, after what another was told
+                error = self._line.last
+            raise self._given_up(error, budget, attempts) from error
         meaning = _meaning(error, self._target)
         if meaning is error:
             raise error
@@ -157,21 +163,44 @@ class Opener:
         connection.behind_pooler = target.pooled
         return connection
 
-    def _note(self, error: Exception, budget: float) -> None:
-        """Say once that there is trouble, whoever meets it first."""
-        if not self.trouble:
+    def _in_vain(self, error: Exception, attempts: int, budget: float) -> float:
+        """Note that an attempt failed, and return the seconds until the next.
+
+        It is said once that there is trouble, whoever meets it first.
+        """
+        if not self._trouble:
             _log.warning(
                 "%s gives no connection, and is asked again for up to %g s: %s",
                 self._target.hosts or "the server",
                 budget,
                 _said(error),
             )
-        self.trouble = f"the last attempt to open one failed: {_said(error)}"
+        self._trouble = f"the last attempt to open one failed: {_said(error)}"
+        if is_full(error):
+            self._line.refuse(error)
+            return 0.0  # the line has pauses of its own
+        self._line.admit()
+        return _pause(attempts)
+
+    def _given_up(self, error: Exception | None, budget: float, attempts: int) -> Exception:
+        """Return what it means that the budget ran out, *error* being that of the last attempt."""
+        where = self._target.hosts or "the server"
+        said = f"within {budget:g} s"
+        if is_full(error):
+            why = str(self._line) or str(error)
+            return PoolTimeout(f"{where} had no connection to spare {said}; {why}")
+        if error is None or isinstance(error, TimeoutError):
+            return PoolTimeout(f"{where} did not answer {said}")
+        said += f", in {attempts} attempts; the last one failed: {_said(error)}"
+        if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+            return ReadOnly(f"{where} is not what target_session_attrs asks for {said}")
+        return ConnectionLost(f"{where} gave no connection {said}")
 
     def _open(self) -> None:
         self._known = True
-        if self.trouble:
-            self.trouble = ""
+        self._line.admit()
+        if self._trouble:
+            self._trouble = ""
             _log.info("%s gives connections again", self._target.hosts or "the server")
 
 
@@ -227,28 +256,13 @@ def _is_transient_answer(error: asyncpg.PostgresError) -> bool:
         return False
     if isinstance(error.__cause__, asyncpg.PostgresError):  # what was said before the socket closed
         return _is_transient_answer(error.__cause__)
+    if is_full(error):
+        return True
     if state == "08P01":
         return _POOLER_BUSY.search(said) is not None
     if state == "XX000":
         return _WAKING.search(said) is not None
     return state.startswith(("08", *_BUSY_STATES))
-
-
-def _given_up(error: Exception | None, target: Target, budget: float, attempts: int) -> Exception:
-    """Return what it means that the budget ran out, *error* being that of the last attempt."""
-    where = target.hosts or "the server"
-    if error is None or isinstance(error, TimeoutError):
-        return PoolTimeout(f"{where} did not answer within {budget:g} s")
-    said = f"within {budget:g} s, in {attempts} attempts; the last one failed: {_said(error)}"
-    if isinstance(error, asyncpg.PostgresError) and _is_full(error):
-        return PoolTimeout(f"{where} had no connection to spare {said}")
-    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
-        return ReadOnly(f"{where} is not what target_session_attrs asks for {said}")
-    return ConnectionLost(f"{where} gave no connection {said}")
-
-
-def _is_full(error: asyncpg.PostgresError) -> bool:
-    return error.sqlstate == "53300" or "no more connections" in str(error)
 
 
 def _meaning(error: Exception, target: Target) -> Exception:

@@ -49,7 +49,10 @@ OF_THE_DRIVER: Final = (
 
 # Class 08 are connection exceptions. 57P01..57P03 are shutdown, crash and start-up of the server,
 # 57P04 is a dropped database; 25P03, 25P04 and 57P05 end a session that idled, or lasted, too long.
-_LOST_STATES: Final = frozenset({"25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
+# In the answer to a statement 53300 is of a pooler that got no connection to a server that is full.
+_LOST_STATES: Final = frozenset(
+    {"25P03", "25P04", "53300", "57P01", "57P02", "57P03", "57P04", "57P05"}
+)
 # A prepared statement of the driver's that another session has, or has not.
 _STATEMENT_GONE: Final = (
     asyncpg.InvalidSQLStatementNameError,

@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Annotated, Final
 
 import asyncpg
 import attrs
+from cyclopts import Parameter, validators
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from quantdb import schema
 from quantdb.cli import findings
+from quantdb.cli.cluster import of_cluster
 from quantdb.cli.connect import Dsn, configured, named, opened
 from quantdb.cli.console import clock, out
 from quantdb.cli.findings import Finding, Held, Mark, Powers, Role, Server
@@ -24,6 +26,7 @@ from quantdb.config import PoolConfig
 from quantdb.database import Connection
 from quantdb.errors import InexactValue
 from quantdb.query import Query
+from quantdb.room import WORKER_NAME, room_of
 from quantdb.schema import Migration
 from quantdb.sqlfile import sql_folder
 from quantdb.transaction import transaction
@@ -80,18 +83,29 @@ _BAD: Final = (
 _KINDS: Final = ("numeric", "timestamptz", "timestamp", "date")
 
 
-def doctor(*, dsn: Dsn = None) -> int:
+def doctor(
+    *,
+    dsn: Dsn = None,
+    workers: Annotated[
+        int | None,
+        Parameter(
+            validator=validators.Number(gte=1),
+            help="Worker processes of a cluster that share its connections: the CPUs of Ray's.",
+        ),
+    ] = None,
+) -> int:
     """Look at a database: connection, role, schema, settings and exactness.
 
     ```text
     quantdb doctor --dsn postgresql://app@db.example.com/trading
+    quantdb doctor --workers 64
     ```
 
     Nothing is changed. Each line is ok, a warning or a problem, and says what to do. It exits with
     1 if there is a problem: no connection, or a schema that is not this quantdb's.
     """
     config = configured(dsn)
-    found = asyncio.run(_examine(config))
+    found = asyncio.run(_examine(config, workers))
     marks: Counter[Mark] = Counter(finding.mark for finding in found)
     _show(named(config), found, marks)
     return 1 if marks["problem"] else 0
@@ -114,7 +128,7 @@ def _show(title: str, found: Sequence[Finding], marks: Counter[Mark]) -> None:
     out.print(f"{', '.join(counts)}.")
 
 
-async def _examine(config: PoolConfig) -> list[Finding]:
+async def _examine(config: PoolConfig, workers: int | None) -> list[Finding]:
     # One transaction, so that a pooler leaves us one backend.
     async with opened(config) as pool, transaction(pool) as connection:
         return [
@@ -122,6 +136,7 @@ async def _examine(config: PoolConfig) -> list[Finding]:
             *await _of_rights(connection),
             *await _of_settings(connection, config),
             await of_codecs(connection),
+            *await _of_cluster(connection, config, workers),
         ]
 
 
@@ -177,6 +192,15 @@ async def _of_settings(connection: Connection, config: PoolConfig) -> list[Findi
         of_connections(config, settings, connected),
         *of_settings(settings, neon=".neon." in config.target().hosts),
     ]
+
+
+async def _of_cluster(
+    connection: Connection, config: PoolConfig, workers: int | None
+) -> list[Finding]:
+    if workers is None:
+        return []
+    room = await room_of(connection, WORKER_NAME)
+    return of_cluster(room, workers, pooled=config.target().pooled)
 
 
 async def of_codecs(connection: Connection) -> Finding:

@@ -72,6 +72,25 @@ async def test_a_good_database_has_no_problem(run: Run, empty_dsn: str) -> None:
     assert f"0 problems, {warnings} warning" in told
 
 
+async def test_a_cluster_is_judged_if_its_workers_are_named(run: Run) -> None:
+    assert "cluster" not in lines_of((await run("doctor"))[1])
+
+    code, told, _err = await run("doctor", "--workers", "2")
+    found = lines_of(told)
+    assert code == 0
+    assert found["room"][1].partition(" ")[0].isdigit()
+    assert (found["cluster"][0], found["cluster"][1][:4]) == ("ok", "2 × ")
+
+    code, told, _err = await run("doctor", "--workers", "5000")
+    assert code == 0
+    assert lines_of(told)["cluster"][0] == "warning"
+    assert "raise max_connections to 5" in lines_of(told)["cluster"][1]
+
+    code, _told, err = await run("doctor", "--workers", "0")
+    assert code
+    assert "--workers" in err
+
+
 async def test_a_file_that_changed_is_a_problem(run: Run, empty_dsn: str) -> None:
     await migrated(empty_dsn)
     connection = await asyncpg.connect(empty_dsn)

@@ -1,7 +1,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from uuid import RFC_4122, UUID
 
 import pytest
@@ -13,39 +12,8 @@ pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 import quantdb.ray
 from quantdb import Pool, PoolConfig
 from quantdb.errors import ConfigError
-from quantdb.ray.budget import worker_config
 from quantdb.ray.ids import Origin, in_task
 from quantdb.ray.workers import run_with_pool
-
-DSN = "postgresql://localhost/trading"
-
-
-@given(st.integers(1, 500), st.integers(1, 100))
-def test_workers_share_the_budget_and_each_has_one(budget: int, workers: int) -> None:
-    each = worker_config(PoolConfig(DSN, min_size=1, max_size=budget), workers=workers)
-    assert each.min_size == 0
-    assert each.max_size >= 1
-    assert each.max_size * workers <= max(budget, workers)
-    assert each.max_size == 1 or (each.max_size + 1) * workers > budget
-
-
-def test_a_worker_keeps_its_name_and_no_idle_connection() -> None:
-    given = PoolConfig(DSN, command_timeout=7, statement_cache_size=0)
-    each = worker_config(given, workers=4)
-    assert each.application_name == "quant_trading_ray_worker"
-    assert (each.command_timeout, each.statement_cache_size) == (7, 0)
-    assert each.idle_lifetime <= 10
-    assert worker_config(PoolConfig(DSN, idle_lifetime=2), workers=1).idle_lifetime == 2
-    named = PoolConfig(DSN, application_name="settlement")
-    assert worker_config(named, workers=4).application_name == "settlement"
-
-
-@pytest.mark.parametrize("workers", [0, -1, True, 2.0, "2", None])
-def test_workers_are_counted(workers: object) -> None:
-    settings = {"workers": workers}
-    make: Callable[..., object] = getattr(quantdb.ray, "worker_config")  # noqa: B009 - untyped
-    with pytest.raises(ConfigError, match="whole number"):
-        make(PoolConfig(DSN), **settings)
 
 
 def ids_of(origin: Origin, task_id: str, *counts: int) -> list[UUID]:

@@ -1,0 +1,72 @@
+"""Where Ray would show a password: the variables of a runtime environment are no place for one.
+
+Ray keeps them in its metadata: ``ray list tasks --detail``, the dashboard and a log of each node
+tell them. A variable that is set where ``ray start`` runs is told by none.
+"""
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import ray
+
+from quantdb.dsn import holds_secret
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+__all__ = ["exposed", "warn_if_exposed"]
+
+_log: Final = logging.getLogger(__name__)
+
+_ALWAYS: Final = "PGPASSWORD"
+
+
+def exposed(runtime_env: object) -> list[str]:
+    """Return the variables of a runtime environment that hold a password, sorted."""
+    if not _is_mapping(runtime_env):
+        return []
+    variables = runtime_env.get("env_vars")
+    if not _is_mapping(variables):
+        return []
+    texts = {str(name): str(value) for name, value in variables.items()}
+    return sorted(name for name, value in texts.items() if value and _is_secret(name, value))
+
+
+def warn_if_exposed(runtime_env: object = None) -> None:
+    """Warn if a runtime environment, or the running job's, holds a password; name the variable.
+
+    Args:
+        runtime_env: What ``ray.remote`` was given; None for the job's, which ``ray.init`` was.
+    """
+    given = _of_job() if runtime_env is None else runtime_env
+    for name in exposed(given):
+        _log.warning(
+            "the variable %s of the runtime_env holds a password, and Ray shows it in its "
+            "dashboard and logs: set it where ray start runs, or name a file on each node, "
+            "file:/path",
+            name,
+        )
+
+
+def _is_secret(name: str, value: str) -> bool:
+    if name.upper() == _ALWAYS:
+        return True
+    try:
+        return "://" in value and holds_secret(value)
+    except ValueError:
+        return False
+
+
+def _of_job() -> object:
+    if not ray.is_initialized():
+        return None
+    found: object = None
+    with suppress(RuntimeError, TypeError, ValueError):  # a client of Ray's may not know
+        found = getattr(ray.get_runtime_context(), "runtime_env", None)
+    return found
+
+
+def _is_mapping(value: object) -> "TypeIs[Mapping[object, object]]":
+    return isinstance(value, Mapping)
