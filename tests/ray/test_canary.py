@@ -120,9 +120,10 @@ def states() -> Iterator[tuple[str, bytes]]:
     if not DASHBOARD:
         return
     state: object = __import__("ray.util.state", fromlist=["state"])
+    here: object = getattr(ray.get_runtime_context(), "gcs_address")  # noqa: B009 - is untyped
     for name in ("tasks", "actors", "jobs", "objects", "workers", "runtime_envs"):
         entries: Callable[..., object] = getattr(state, f"list_{name}")
-        yield f"list_{name}", repr(entries(detail=True, limit=10_000)).encode()
+        yield f"list_{name}", repr(entries(here, detail=True, limit=10_000)).encode()
 
 
 @pytest.fixture(scope="module")
