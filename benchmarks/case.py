@@ -96,6 +96,8 @@ class Case:
         rows: Rows of a call.
         callers: How many call at once.
         reset: Run before each turn; not timed.
+        stored: Raises unless a case that writes has stored what it should; None: the trades that
+            it was given.
         peak: Whether the peak memory of one call is measured.
     """
 
@@ -110,4 +112,5 @@ class Case:
     rows: int = 1
     callers: int = 1
     reset: Reset | None = None
+    stored: Callable[[], Awaitable[None]] | None = None
     peak: bool = False

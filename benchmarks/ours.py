@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 import quantdb
 from benchmarks.case import OURS, Contender, Mode, Site, Work
 from benchmarks.data import END, START, SYMBOL
-from quantdb import PoolConfig, Trade, TradeRepo
+from quantdb import Ingest, PoolConfig, PriceRepo, Trade, TradeRepo
 
-__all__ = ["method", "ours", "pool_of"]
+__all__ = ["method", "ours", "pool_of", "storing"]
 
 
 def pool_of(dsn: str, mode: Mode = "explicit") -> PoolConfig:
@@ -54,6 +54,34 @@ def method(name: str, *arguments: object) -> Callable[[TradeRepo], Work] | None:
         return call
 
     return work
+
+
+def storing(name: str, table: Callable[[], object]) -> list[Contender]:
+    """Return the contender that stores a table, which is made before it is timed.
+
+    None if the method, of either repository, is not there: it came with a later version.
+    """
+    repos = [kind for kind in (TradeRepo, PriceRepo) if hasattr(kind, name)]
+    if not repos:
+        return []
+
+    @asynccontextmanager
+    async def opened(site: Site) -> AsyncGenerator[Work]:
+        ready = table()
+        async with quantdb.create_pool(pool_of(site.dsn)) as pool:
+            store: object = getattr(repos[0](pool), name)
+            assert callable(store)
+
+            async def call(_trades: Sequence[Trade]) -> int:
+                pending: object = store(ready)
+                assert inspect.isawaitable(pending)
+                report: object = await pending
+                assert isinstance(report, Ingest)
+                return report.inserted
+
+            yield call
+
+    return [Contender(OURS, "explicit", opened)]
 
 
 def get(repo: TradeRepo) -> Work:

@@ -5,7 +5,7 @@ checked module imports a peer's: it is loaded by name, and held against these pr
 """
 
 import importlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final, Protocol, runtime_checkable
@@ -15,7 +15,18 @@ from benchmarks.case import HAND, Contender, Mode, Site, Work
 from benchmarks.data import END, START, SYMBOL
 from quantdb import Trade
 
-__all__ = ["COLUMNAR", "WRITERS", "Columnar", "Peer", "Writer", "callers", "columnar", "writers"]
+__all__ = [
+    "COLUMNAR",
+    "WRITERS",
+    "Columnar",
+    "Peer",
+    "TableWriter",
+    "Writer",
+    "callers",
+    "columnar",
+    "table_writer",
+    "writers",
+]
 
 CALLERS: Final = {
     "aiosql": "aiosql_asyncpg",
@@ -62,6 +73,13 @@ class Writer(Opened, Protocol):
     """Stores many trades in one transaction and says how many."""
 
     async def copy(self, trades: Sequence[Trade]) -> int: ...
+
+
+@runtime_checkable
+class TableWriter(Opened, Protocol):
+    """Stores a table in one transaction and says how many rows it had."""
+
+    async def copy_table(self, table: object) -> int: ...
 
 
 @runtime_checkable
@@ -132,6 +150,22 @@ def writers() -> list[Contender]:
         return Contender(name, "explicit", opened)
 
     return [contender(name, module) for name, module in WRITERS.items()]
+
+
+def table_writer(name: str, table: Callable[[], object]) -> Contender:
+    """Return a peer of WRITERS that stores a table, which is made before it is timed."""
+
+    @asynccontextmanager
+    async def opened(site: Site) -> AsyncGenerator[Work]:
+        peer = await _connected(WRITERS[name], site.dsn, "explicit")
+        assert isinstance(peer, TableWriter)
+        copy, ready = peer.copy_table, table()
+        try:
+            yield lambda _trades: copy(ready)
+        finally:
+            await peer.close()
+
+    return Contender(name, "explicit", opened)
 
 
 def columnar() -> list[Contender]:

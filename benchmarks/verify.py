@@ -23,7 +23,9 @@ async def verify(case: Case, work: Work) -> None:
         await case.reset()
     given = case.feed()
     answer = await work(given)
-    if case.reads is None:
+    if case.stored is not None:
+        await case.stored()
+    elif case.reads is None:
         await _stored(case.site.dsn, given)
     else:
         _returned(answer, case.reads() or given)

@@ -20,7 +20,15 @@ import attrs
 
 from quantdb.catalog import columns_of, of_row
 from quantdb.connection import pooled
-from quantdb.copytext import column, lines, with_numbers
+from quantdb.copybinary import (
+    END,
+    START,
+    UNFIT,
+    Part,
+    numbers,
+    rows_of,
+    writer_of,
+)
 from quantdb.database import Connection, CopyFormat, Database, batched
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, anything, check, shown
@@ -270,28 +278,32 @@ def and_others(faults: Sequence[object]) -> str:
 
 
 @attrs.frozen
-class Lines:
-    """Lines of COPY's text format.
+class Encoded:
+    """Some rows as they are sent, column by column.
 
     Attributes:
-        first: The number of the first row, from 1.
-        lines: One for each row.
+        first: The number of the first, from 1.
+        count: How many there are.
+        parts: What their columns consist of.
     """
 
     first: int
-    lines: bytes
+    count: int
+    parts: Sequence[Part]
 
 
 class Models(Generic[M]):
     """Models on their way into a table; any iterable or async iterable of them."""
 
-    format: CopyFormat = "text"
+    format: CopyFormat = "binary"
 
     def __init__(self, model: type[M], rows: Iterable[M] | AsyncIterable[M]) -> None:
         self.names: Sequence[str] = [field.name for field in attrs.fields(model)]
         self.count = 0
         self.failure: Exception | None = None
-        self._getters = [attrgetter(name) for name in self.names]
+        self._columns = [
+            (attrgetter(field.name), writer_of(field.type)) for field in attrs.fields(model)
+        ]
         self._model = model
         self._rows = rows
         self._begun = False
@@ -300,13 +312,14 @@ class Models(Generic[M]):
         """Tell whether they can be gone through from the first: an iterator is used up."""
         return not self._begun or not isinstance(self._rows, Iterator | AsyncIterator)
 
-    async def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[Lines]:
-        """Give the lines of COPY's text format, many at a time."""
+    async def pieces(self, rules: Mapping[str, Rule]) -> AsyncIterator[Encoded]:
+        """Give the rows as they are sent, many at a time."""
         self.count, self.failure, self._begun = 0, None, True
         try:
             async for rows in _chunked(self._rows):
-                piece = Lines(self.count + 1, self._lines(rows, rules))
+                piece = self._encoded(rows, rules)
                 self.count += len(rows)
+                rows.clear()  # what is sent is made of them
                 yield piece
                 # Rows from memory and a server that keeps up never wait: let others run.
                 await asyncio.sleep(0)
@@ -314,15 +327,44 @@ class Models(Generic[M]):
             self.failure = error
             raise
 
-    async def sent(self, pieces: AsyncIterator[Lines], *, numbered: bool) -> AsyncIterator[bytes]:
-        """Give the lines as they are, or with their numbers."""
+    async def sent(self, pieces: AsyncIterator[Encoded], *, numbered: bool) -> AsyncIterator[bytes]:
+        """Give them in COPY's binary format."""
+        fields = len(self._columns)
+        before = START
         async for piece in pieces:
-            yield with_numbers(piece.lines, piece.first) if numbered else piece.lines
+            if numbered:
+                columns = [*numbers(piece.first, piece.count), *piece.parts]
+                yield before + rows_of(columns, 1 + fields, piece.count)
+            else:
+                yield before + rows_of(piece.parts, fields, piece.count)
+            before = b""
+        yield before + END
 
-    def _lines(self, rows: Sequence[M], rules: Mapping[str, Rule]) -> bytes:
+    def _encoded(self, rows: Sequence[M], rules: Mapping[str, Rule]) -> Encoded:
         if rules or set(map(type, rows)) != {self._model}:
             self._look(rows, rules)
-        return lines([column(list(map(get, rows))) for get in self._getters])
+        parts: list[Part] = []
+        try:
+            for get, write in self._columns:
+                parts += write(list(map(get, rows)))
+        except UNFIT:
+            self._accuse(rows)
+            raise
+        return Encoded(self.count + 1, len(rows), parts)
+
+    def _accuse(self, rows: Sequence[M]) -> None:
+        """Raise the error of the first value that is not of its field's type.
+
+        A model admits none such; it takes `object.__setattr__` to put one there.
+        """
+        for number, row in enumerate(rows, self.count + 1):
+            for name, (get, write) in zip(self.names, self._columns, strict=True):
+                value = get(row)
+                try:
+                    write([value])
+                except UNFIT:
+                    said = f"row {number}: {name}: is not of its field's type; got {shown(value)}"
+                    raise InexactValue(said, name, number) from None
 
     def _look(self, rows: Sequence[object], rules: Mapping[str, Rule]) -> None:
         """Raise the error of the first row that may not enter."""

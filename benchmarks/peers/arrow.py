@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from benchmarks.data import COLUMNS
+from benchmarks.data import COLUMNS, values
 
 DECIMAL = pa.decimal128(38, 10)
 SCHEMA = pa.schema(
@@ -21,6 +21,41 @@ SCHEMA = pa.schema(
         "id": pa.string(),
     }
 )
+
+# As the ids are sent to the server.
+SENT = SCHEMA.set(len(COLUMNS) - 1, pa.field("id", pa.binary(16)))
+BARS = pa.schema(
+    {
+        "symbol": pa.string(),
+        "interval": pa.duration("us"),
+        "start": pa.timestamp("us", tz="UTC"),
+        **dict.fromkeys(("open", "high", "low", "close", "volume"), pa.decimal128(18, 2)),
+    }
+)
+
+
+def batch_of(trades):
+    """Return trades as columns."""
+    *columns, ids = zip(*map(values, trades), strict=True)
+    columns.append([key.bytes for key in ids])
+    return pa.record_batch(
+        [pa.array(column, field.type) for column, field in zip(columns, SENT, strict=True)],
+        schema=SENT,
+    )
+
+
+def trades_table(trades):
+    """Return trades as a table."""
+    return pa.Table.from_batches([batch_of(trades)])
+
+
+def bars_table(bars):
+    """Return bars as a table."""
+    columns = zip(*bars, strict=True)
+    return pa.table(
+        [pa.array(column, field.type) for column, field in zip(columns, BARS, strict=True)],
+        schema=BARS,
+    )
 
 
 def table_of(records):

@@ -1,36 +1,23 @@
-"""Models through Arrow and pgpq into COPY, in binary form, through asyncpg."""
+"""Models or columns through Arrow and pgpq into COPY, in binary form, through asyncpg."""
 
 import asyncpg
-import pyarrow as pa
 from pgpq import ArrowToPostgresBinaryEncoder
 
-from benchmarks.data import COLUMNS, values
-from benchmarks.peers.arrow import SCHEMA
+from benchmarks.data import COLUMNS
+from benchmarks.peers.arrow import SENT, batch_of
 
 SIZE = 10_000
-SENT = SCHEMA.set(len(COLUMNS) - 1, pa.field("id", pa.binary(16)))
 
 
 def batches(trades):
     for start in range(0, len(trades), SIZE):
-        rows = [values(trade) for trade in trades[start : start + SIZE]]
-        *columns, ids = zip(*rows, strict=True)
-        yield pa.record_batch(
-            [
-                *(
-                    pa.array(column, field.type)
-                    for column, field in zip(columns, SENT, strict=False)
-                ),
-                pa.array([key.bytes for key in ids], pa.binary(16)),
-            ],
-            schema=SENT,
-        )
+        yield batch_of(trades[start : start + SIZE])
 
 
-async def encoded(trades):
+async def encoded(some):
     encoder = ArrowToPostgresBinaryEncoder(SENT)
     yield encoder.write_header()
-    for batch in batches(trades):
+    for batch in some:
         yield encoder.write_batch(batch)
     yield encoder.finish()
 
@@ -40,11 +27,18 @@ class Peer:
         self.pool = pool
 
     async def copy(self, trades):
+        await self._copy(batches(trades))
+        return len(trades)
+
+    async def copy_table(self, table):
+        await self._copy(table.to_batches(max_chunksize=SIZE))
+        return table.num_rows
+
+    async def _copy(self, some):
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.copy_to_table(
-                "trades", columns=COLUMNS, source=encoded(trades), format="binary"
+                "trades", columns=COLUMNS, source=encoded(some), format="binary"
             )
-        return len(trades)
 
     async def close(self):
         await self.pool.close()

@@ -1,4 +1,4 @@
-"""Many trades stored at once, into an empty table, by one transaction."""
+"""Many rows stored at once, into an empty table, by one transaction: models, and columns."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -10,6 +10,8 @@ import asyncpg
 from benchmarks import data, hand, ours, peer
 from benchmarks.case import HAND, Case, Contender, Reset, Site, Work
 from benchmarks.ours import ours as quantdb
+from benchmarks.suites import bars
+from benchmarks.suites.bars import made
 from quantdb import Trade
 
 __all__ = ["cases"]
@@ -60,11 +62,11 @@ async def _written(pool: asyncpg.Pool, file: Path, rows: int) -> None:
         )
 
 
-def emptied(dsn: str) -> Reset:
+def emptied(dsn: str, table: str = "trades") -> Reset:
     async def reset() -> None:
         connection = await asyncpg.connect(dsn)
         try:
-            await connection.execute("TRUNCATE trades", timeout=60)
+            await connection.execute(f"TRUNCATE {table}", timeout=60)
         finally:
             await connection.close()
 
@@ -91,3 +93,21 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
         reset=emptied(site.dsn),
         peak=True,
     )
+    yield Case(
+        "bulk",
+        "store columns",
+        site,
+        [
+            Contender(HAND, "explicit", _copy),
+            *ours.storing("insert_table", lambda: made("trades_table", trades)),
+            peer.table_writer("Arrow and pgpq", lambda: made("trades_table", trades)),
+            _ready_file(rows),
+        ],
+        feed=lambda: trades,
+        rounds=site.sizes.bulk_rounds,
+        rows=rows,
+        reset=emptied(site.dsn),
+        peak=True,
+    )
+    async for case in bars.cases(site, emptied(site.dsn, "prices")):
+        yield case
