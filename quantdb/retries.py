@@ -26,6 +26,7 @@ from quantdb.errors import (
     QuantDBError,
     ShapeMismatch,
 )
+from quantdb.reruns import first_run, is_rerun, of_unknown_outcome
 from quantdb.transaction import pool_behind, transaction
 
 __all__ = ["Repeat", "Window", "always", "repeated", "repeated_after", "retrying", "window"]
@@ -158,6 +159,16 @@ async def repeated(  # noqa: PLR0913 - each says another thing
         may: Is asked after each failure whether it can be repeated still.
     """
     began = time.monotonic()
+    if is_rerun() and not reads:
+        lost = of_unknown_outcome()
+        if repeat != "always":
+            raise lost
+        until = limit.end(began)
+        attempts = _Attempts(
+            lost, repeat, began, until, may, reads=reads, cuts=not bulk, looks=looks
+        )
+        with first_run():
+            return await _again(once, attempts)
     try:
         return await once()
     except (ConnectionLost, CommitUnknown, Contention) as error:

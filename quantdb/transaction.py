@@ -21,6 +21,7 @@ from quantdb.errors import (
 from quantdb.outcomes import OF_THE_DRIVER, fail, is_refused_by_abort, swallowed
 from quantdb.pool import BoundPool
 from quantdb.pool import Pool as OurPool
+from quantdb.reruns import is_rerun, of_unknown_outcome
 from quantdb.settings import checked_settings
 
 __all__ = ["lent", "pool_behind", "scope", "transaction"]
@@ -63,6 +64,8 @@ async def transaction(
         ConfigError: A setting is none; or the joined transaction has another isolation or other
             settings, or is not read-only.
     """
+    if not readonly and is_rerun() and is_pool(db):
+        raise of_unknown_outcome()
     async with scope(
         db, isolation, readonly=readonly, settings=settings or _NONE, exposed=True
     ) as connection:

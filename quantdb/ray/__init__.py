@@ -1,4 +1,4 @@
-"""quantdb on Ray: one pool per worker process, typed tasks, ids that survive a retry.
+"""quantdb on Ray: typed tasks with a pool for each process, actors that serve repositories.
 
 ::
 
@@ -10,6 +10,11 @@
             await TradeRepo(pool).insert(evolve(fill, id=key))
 
     ray.get([settle.remote(day) for day in days])
+
+    trades = quantdb.ray.serve(config).repo(TradeRepo)
+    await trades.insert(trade)
+
+What Ray runs again, after a crash or for a lost result, stores nothing twice.
 """
 
 from importlib.util import find_spec
@@ -20,8 +25,19 @@ from quantdb.errors import ConfigError
 if getattr(find_spec("ray"), "origin", None) is None:
     raise ConfigError("quantdb.ray needs Ray: pip install 'quantdb[ray]'")
 
+from quantdb.blocking import BlockingPool
+from quantdb.ray.actors import Service, get_service, serve
 from quantdb.ray.budget import worker_config
 from quantdb.ray.ids import task_ids
 from quantdb.ray.tasks import Task, task
 
-__all__ = ["Task", "task", "task_ids", "worker_config"]
+__all__ = [
+    "BlockingPool",
+    "Service",
+    "Task",
+    "get_service",
+    "serve",
+    "task",
+    "task_ids",
+    "worker_config",
+]

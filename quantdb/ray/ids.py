@@ -1,4 +1,4 @@
-"""Ids that are the same whenever Ray runs a task again."""
+"""Ids that are the same whenever Ray runs a job again."""
 
 import secrets
 import time
@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from hashlib import blake2b
+from threading import Lock
 from typing import Final
 from uuid import UUID
 
@@ -14,19 +15,19 @@ import attrs
 from quantdb.errors import ConfigError
 from quantdb.ids import uuid7_of
 
-__all__ = ["Origin", "in_task", "task_ids"]
+__all__ = ["Origin", "in_job", "new_origin", "task_ids"]
 
 
 @attrs.frozen
 class Origin:
-    """What tells the tasks of one driver from those of another.
+    """Where the ids of a job come from: it travels with the job, so every run of it has the same.
 
-    Ray counts tasks from the start of its cluster: the first task of every cluster has the same
-    id. So a task carries the instant and a random number of its declaration.
+    Ray's own task id would not do. Ray counts tasks from the start of its cluster, so the first
+    task of every cluster has the same one.
 
     Attributes:
         milliseconds: Since 1970-01-01 UTC.
-        nonce: 16 random bytes.
+        nonce: 16 bytes, of chance or of the job that submitted this one.
     """
 
     milliseconds: int = attrs.field(factory=lambda: time.time_ns() // 1_000_000)
@@ -35,48 +36,71 @@ class Origin:
 
 @attrs.define
 class _Series:
-    """The ids of one run of a task: *base*, the number after it, and so on."""
+    """What one run of a job has given so far: ids, and origins of further jobs."""
 
-    milliseconds: int
-    base: int
+    origin: Origin
     given: int = 0
+    submitted: dict[str, int] = attrs.Factory(dict[str, int])
+    lock: Lock = attrs.Factory(Lock)
 
 
 _series: Final[ContextVar[_Series]] = ContextVar("quantdb.ray.ids")
 
 
 @contextmanager
-def in_task(origin: Origin, task_id: str) -> Generator[None]:
-    """Have `task_ids` give the ids of that task, from the first, inside the block."""
-    digest = blake2b(origin.nonce + task_id.encode(), digest_size=16).digest()
-    token = _series.set(_Series(origin.milliseconds, int.from_bytes(digest)))
+def in_job(origin: Origin) -> Generator[None]:
+    """Have `task_ids` give the ids of a job, from the first, inside the block."""
+    token = _series.set(_Series(origin))
     try:
         yield
     finally:
         _series.reset(token)
 
 
-def task_ids(n: int) -> list[UUID]:
-    """Return the next *n* ids of the running task, in ascending order.
+def new_origin(job: str) -> Origin:
+    """Return the origin of a job that is submitted now.
 
-    When Ray runs the task again, after a crash or for a lost result, its calls give the same ids
-    in the same order. So insert with them, ask for them in an order that does not vary, and a
-    second run stores nothing twice. No two tasks share an id, and no two calls within a task do.
-
-    They are UUIDs of version 7 (RFC 9562): 48 bits for the millisecond in which the driver declared
-    the task, so that ids of later drivers sort later; then 74 bits, a hash of that declaration and
-    Ray's task id, plus the number of the id within the task. Of a million tasks with a thousand
-    ids each, some two share one with a probability below 1e-7; that would be a `Conflict`.
-
-    A task that submits further tasks and is itself run again submits new ones, with other ids.
-
-    Raises:
-        ConfigError: No `quantdb.ray.task` is running here.
+    Inside another job it follows from that one's and from how often it has submitted this *job*,
+    so that it is the same when that one is run again.
     """
     series = _series.get(None)
     if series is None:
-        raise ConfigError("task_ids gives ids inside a function under quantdb.ray.task only")
-    first, series.given = series.given, series.given + n
+        return Origin()
+    with series.lock:
+        number = series.submitted.get(job, 0)
+        series.submitted[job] = number + 1
+    parent = series.origin
+    text = f"{number} {job}".encode()
+    return Origin(
+        parent.milliseconds, blake2b(text, key=parent.nonce, digest_size=len(parent.nonce)).digest()
+    )
+
+
+def task_ids(n: int) -> list[UUID]:
+    """Return the next *n* ids of the running job, in ascending order.
+
+    When Ray runs the job again, after a crash or for a lost result, its calls give the same ids in
+    the same order. So insert with them, ask for them in an order that does not vary, and a second
+    run stores nothing twice. No two jobs share an id, and no two calls within a job do.
+
+    They are UUIDs of version 7 (RFC 9562): 48 bits for the millisecond in which the job was
+    submitted, so that ids of later jobs sort later; then 74 bits, from a number by chance that
+    was submitted with it, plus the number of the id within the job. Of a million jobs with a
+    thousand ids each, some two share one with a probability below 1e-7; that would be a `Conflict`.
+
+    A job that submits further jobs (of `quantdb.ray`) hands its origin on: when it is run again and
+    submits the same ones in the same order, they give the same ids as before. Jobs that a plain Ray
+    task submits give other ids when that task is run again.
+
+    Raises:
+        ConfigError: No job of `quantdb.ray` is running here.
+    """
+    series = _series.get(None)
+    if series is None:
+        raise ConfigError("task_ids gives ids inside a job of quantdb.ray only")
+    with series.lock:
+        first, series.given = series.given, series.given + n
+    base = int.from_bytes(series.origin.nonce)
     return [
-        uuid7_of(series.milliseconds, series.base + number) for number in range(first, series.given)
+        uuid7_of(series.origin.milliseconds, base + number) for number in range(first, first + n)
     ]

@@ -9,11 +9,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from support import DAWN, DUSK, NOON, a_trade, fresh
 
 import quantdb
 from quantdb import InexactValue, TradeRepo
 from quantdb.copybinary import END, START, numbers, rows_of, writer_of
-from tests.support import DAWN, DUSK, NOON, a_trade, fresh
 
 CHANCE: Final = random.Random(18)
 

@@ -2,10 +2,11 @@
 import asyncio
 import inspect
 import os
+import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar, assert_type
@@ -29,7 +30,8 @@ import quantdb.ray
 from quantdb import Conflict, NotFound, Pool, PoolConfig, Trade, TradeRepo
 from quantdb.demo.cluster import local_ray
 from quantdb.embedded import EmbeddedPostgres
-from quantdb.errors import ConfigError
+from quantdb.errors import ConfigError, ConnectionLost
+from quantdb.ray import BlockingPool
 
 T = TypeVar("T")
 
@@ -275,13 +277,273 @@ async def test_a_cancelled_task_cancels_its_statement(config: PoolConfig, pool: 
         await asyncio.sleep(0.05)
 
 
-def test_a_job_is_a_coroutine_function(config: PoolConfig) -> None:
+# Plain functions
+
+
+def test_a_plain_function_gets_a_pool_that_it_waits_for(config: PoolConfig) -> None:
+    trade = a_trade("PLAIN")
+
+    @quantdb.ray.task(config, num_cpus=0.5)
+    def settle(db: BlockingPool, trade: Trade, *, times: int = 1) -> tuple[list[Trade], str]:
+        keys = quantdb.ray.task_ids(times)
+        with db.transaction() as tx:
+            for key in keys:
+                db.run(TradeRepo(tx).insert(attrs.evolve(trade, id=key)))
+        trades = TradeRepo(db.pool)
+        thread = threading.current_thread().name
+        return list(db.iterate(trades.stream("PLAIN", day, day + timedelta(days=1)))), thread
+
+    day = trade.executed_at
+    reference = settle.remote(trade, times=3)
+    assert_type(reference, ObjectRef[tuple[list[Trade], str]])
+    stored, thread = ray.get(reference)
+    assert ([each.symbol for each in stored], thread) == (["PLAIN"] * 3, "MainThread")
+    assert_type(settle.options(num_cpus=1).remote(trade), ObjectRef[tuple[list[Trade], str]])
+    assert settle.job.__name__ == "settle"
+
+
+def test_plain_and_coroutine_jobs_of_a_process_share_its_pool(config: PoolConfig) -> None:
+    @quantdb.ray.task(config)
+    def plain(db: BlockingPool) -> tuple[int, int]:
+        return os.getpid(), id(db.pool)
+
+    @quantdb.ray.task(config)
+    async def other(pool: Pool) -> tuple[int, int]:
+        return os.getpid(), id(pool)
+
+    answers = set(ray.get([job.remote() for job in (plain, other) for _ in range(10)]))
+    assert len(answers) == len({process for process, _pool in answers})
+
+
+async def test_a_cancelled_plain_task_cancels_its_statement_and_rolls_back(
+    config: PoolConfig, pool: Pool
+) -> None:
+    trade = a_trade("CANCELLED")
+
+    @quantdb.ray.task(config, max_retries=0)
+    def sleep(db: BlockingPool) -> None:
+        with db.transaction() as tx:
+            db.run(TradeRepo(tx).insert(trade))
+            db.run(tx.execute("SELECT pg_sleep(20) /* plain, to be cancelled */"))
+
+    running = "SELECT count(*) FROM pg_stat_activity WHERE query ~ '/[*] plain, to be'"
+    is_there = f"{running} AND state = 'active' AND pid <> pg_backend_pid()"
+    reference = sleep.remote()
+    await eventually(pool, is_there, 1)
+    getattr(ray, "cancel")(reference)  # noqa: B009 - its types are not all there
+    with pytest.raises(TaskCancelledError):
+        await asyncio.to_thread(ray.get, reference)
+    await eventually(pool, is_there, 0)
+    assert await TradeRepo(pool).find(trade.id) is None
+
+
+async def eventually(pool: Pool, query: str, wanted: object) -> None:
+    until = time.monotonic() + 20
+    while (found := await pool.fetchval(query)) != wanted:
+        assert time.monotonic() < until, found
+        await asyncio.sleep(0.05)
+
+
+def test_what_is_no_task_is_refused_where_it_is_declared(config: PoolConfig) -> None:
     declare = loose(quantdb.ray.task(config))
 
-    def plain(_pool: Pool) -> None: ...
+    def plain(pool: Pool) -> None: ...
 
-    with pytest.raises(ConfigError, match="async def"):
-        declare(plain)
+    async def blocking(db: BlockingPool) -> None: ...
+
+    async def items(_pool: Pool) -> AsyncIterator[int]:
+        yield 1
+
+    def numbers(_db: BlockingPool) -> Iterator[int]:
+        yield 1
+
+    def nothing() -> None: ...
+
+    async def fine(pool: Pool) -> None: ...
+
+    for job, why in {
+        plain: "async def gets a Pool",
+        blocking: "async def gets a Pool",
+        items: "generator",
+        numbers: "generator",
+        nothing: "first parameter",
+        len: "is a function",
+    }.items():
+        with pytest.raises(ConfigError, match=why):
+            declare(job)
+    for several in (0, 2, "streaming", "dynamic"):
+        with pytest.raises(ConfigError, match="one result"):
+            quantdb.ray.task(config, num_returns=several)
+    with pytest.raises(ValueError, match="num_cpu"):
+        quantdb.ray.task(config, num_cpu=1)(fine)
+
+
+# Connections
+
+
+async def test_a_worker_without_work_has_no_connection(dsn: str, pool: Pool) -> None:
+    # As a user may give it, who has not asked for a share of the budget.
+    config = PoolConfig(dsn, min_size=2, idle_lifetime=0.5, application_name="without work")
+
+    @quantdb.ray.task(config)
+    async def backend(pool: Pool) -> object:
+        return await pool.fetchval("SELECT pg_backend_pid()")
+
+    assert ray.get([backend.remote() for _ in range(10)])
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'without work'"
+    await eventually(pool, asked, 0)
+
+
+async def test_connections_go_with_their_worker(dsn: str, pool: Pool) -> None:
+    config = PoolConfig(dsn, application_name="to be killed")
+
+    @quantdb.ray.task(config, max_retries=0)
+    async def process(pool: Pool) -> int:
+        await pool.fetchval("SELECT 1")
+        return os.getpid()
+
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'to be killed'"
+    killed = ray.get(process.remote())
+    assert await pool.fetchval(asked) == 1
+    os.kill(killed, signal.SIGKILL)
+    await eventually(pool, asked, 0)
+
+
+def test_what_ends_a_job_does_not_end_the_loop_of_its_process(config: PoolConfig) -> None:
+    @quantdb.ray.task(config, max_retries=0)
+    async def loose_end(_pool: Pool) -> int:
+        async def leave() -> None:
+            raise SystemExit(3)
+
+        task = asyncio.create_task(leave())
+        await asyncio.sleep(0.1)
+        assert task.done()
+        task.exception()
+        return os.getpid()
+
+    processes = {ray.get(loose_end.remote()) for _ in range(3)}
+    assert len(processes) <= 2
+
+
+# Options
+
+
+def test_a_task_is_run_again_for_the_errors_that_it_names(
+    config: PoolConfig, tmp_path: Path
+) -> None:
+    @quantdb.ray.task(config, max_retries=3, retry_exceptions=[ConnectionLost])
+    async def lose(
+        _pool: Pool, attempts: Path, times: int, *, conflict: bool = False
+    ) -> list[UUID]:
+        (attempts / str(time.time_ns())).touch()
+        if len(os.listdir(attempts)) < times:  # noqa: PTH208
+            raise Conflict("no", "rule") if conflict else ConnectionLost("gone")
+        return quantdb.ray.task_ids(1)
+
+    def folder(name: str) -> Path:
+        path = tmp_path / name
+        path.mkdir()
+        return path
+
+    assert ray.get(lose.remote(folder("three"), 3))
+    assert tried(tmp_path / "three") == 3
+    with pytest.raises(ConnectionLost):
+        ray.get(lose.remote(folder("many"), 9))
+    assert tried(tmp_path / "many") == 4
+    with pytest.raises(Conflict):
+        ray.get(lose.remote(folder("conflict"), 3, conflict=True))
+    assert tried(tmp_path / "conflict") == 1
+
+
+def test_resources_environment_and_name_are_rays(config: PoolConfig) -> None:
+    @quantdb.ray.task(
+        config, name="nightly", runtime_env={"env_vars": {"QUANTDB_TEST_OPTION": "set"}}
+    )
+    def told(_db: BlockingPool) -> tuple[str | None, object]:
+        context: object = ray.get_runtime_context()
+        return os.environ.get("QUANTDB_TEST_OPTION"), getattr(context, "get_task_name")()  # noqa: B009
+
+    assert ray.get(told.remote()) == ("set", "nightly")
+    nowhere = told.options(resources={"a resource that no node has": 1}).remote()
+    ready: object = getattr(ray, "wait")([nowhere], timeout=1)[0]  # noqa: B009
+    assert ready == []
+    getattr(ray, "cancel")(nowhere)  # noqa: B009
+
+
+# Errors
+
+
+def test_errors_arrive_with_what_is_on_them(config: PoolConfig) -> None:
+    @quantdb.ray.task(config)
+    async def fail(pool: Pool, kind: str) -> None:
+        match kind:
+            case "note":
+                error = Conflict("refused", "trades_pkey", 3)
+                error.add_note("in trades/insert.sql:7")
+                raise error
+            case "lock":
+                held = Conflict("refused", "trades_pkey")
+                vars(held)["lock"] = threading.Lock()
+                raise held
+            case "group":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail.job(pool, "lock"))
+            case "server":
+                await pool.execute("INSERT INTO users (name) VALUES ('')")
+            case "nested":
+                await fail.remote("server")
+            case _:
+                await TradeRepo(pool).insert(attrs.evolve(a_trade_of, user_id=10**12))
+
+    a_trade_of = a_trade("NOBODYS")
+    with pytest.raises(Conflict, match="refused") as refused:
+        ray.get(fail.remote("note"))
+    found = refused.value
+    assert (found.constraint, found.row, found.outcome, found.retryable) == (
+        "trades_pkey",
+        3,
+        "not_applied",
+        False,
+    )
+    assert found.__notes__ == ["in trades/insert.sql:7"]
+    with pytest.raises(Conflict) as refused:
+        ray.get(fail.remote("lock"))
+    assert refused.value.constraint == "trades_pkey"
+    assert refused.value.__notes__ == ["does not travel: lock"]
+    with pytest.raises(ExceptionGroup) as grouped:
+        ray.get(fail.remote("group"))
+    assert isinstance(grouped.value.exceptions[0], Conflict)
+    for kind in ("server", "nested"):
+        with pytest.raises(asyncpg.CheckViolationError) as violated:
+            ray.get(fail.remote(kind))
+        assert violated.value.constraint_name == "users_name_not_blank"
+        assert (violated.value.sqlstate, violated.value.table_name) == ("23514", "users")
+    with pytest.raises(asyncpg.ForeignKeyViolationError) as orphaned:
+        ray.get(fail.remote("orphan"))
+    assert "trades/insert.sql" in "".join(orphaned.value.__notes__)
+
+
+def test_an_error_of_a_plain_task_and_one_with_arguments_of_its_own_arrive(
+    config: PoolConfig,
+) -> None:
+    class Odd(Exception):
+        def __init__(self, code: int, reason: str) -> None:
+            super().__init__(f"{code}: {reason}")
+            self.code = code
+
+    @quantdb.ray.task(config)
+    def fail(db: BlockingPool, *, ours: bool) -> None:
+        if ours:
+            db.run(TradeRepo(db.pool).get(UUID(int=1)))
+        raise Odd(7, "odd")
+
+    with pytest.raises(NotFound) as missing:
+        ray.get(fail.remote(ours=True))
+    assert missing.value.message == "get: no such row"
+    with pytest.raises(Exception, match="7: odd") as odd:
+        ray.get(fail.remote(ours=False))
+    assert type(odd.value).__name__ == "RayTaskError(Odd)"
+    assert getattr(odd.value, "code", None) == 7
 
 
 def test_a_job_can_be_called_without_ray(config: PoolConfig) -> None:
