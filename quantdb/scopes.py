@@ -33,6 +33,7 @@ from quantdb.labels import Operation
 from quantdb.observe import Watch
 from quantdb.outcomes import fail, is_stale_plan
 from quantdb.pool import Pool
+from quantdb.reruns import is_rerun
 from quantdb.retries import Repeat, always, repeated, repeated_after, window
 from quantdb.sameness import same
 from quantdb.session import GRACE
@@ -151,11 +152,13 @@ async def call(  # noqa: PLR0913 - those of `repeated`
     """
     watch = _watched(db, operation)
     with watch or _UNWATCHED:
+        first: CommitUnknown | ConnectionLost | Contention | None = None
         began = time.monotonic()
-        try:
-            return await _attempted(db, work, scope, watch)
-        except (CommitUnknown, ConnectionLost, Contention) as error:
-            first = error
+        if not is_rerun():
+            try:
+                return await _attempted(db, work, scope, watch)
+            except (CommitUnknown, ConnectionLost, Contention) as error:
+                first = error
 
         async def once() -> T:
             try:
@@ -165,12 +168,13 @@ async def call(  # noqa: PLR0913 - those of `repeated`
                     raise
             return await _attempted(db, work, scope, watch)
 
-        anew = _may_begin_anew(db, first) and may()
+        if first is not None and _may_begin_anew(db, first) and may():
+            first = None
         if not is_pool(db):
-            if anew:
+            if first is None:
                 return await once()
             raise first
-        if anew:
+        if first is None:
             return await repeated(
                 once, repeat, window(db), reads=reads, bulk=bulk, looks=looks, may=may
             )
