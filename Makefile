@@ -32,7 +32,7 @@ $(STAMPS)/demo: pyproject.toml | $(BIN)/python
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/test: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --editable ".[demo,arrow,uvloop]" --group test
+	$(BIN)/python -m pip install --quiet --editable ".[demo,ray-data,uvloop]" --group test
 	@mkdir -p $(STAMPS) && touch $@
 
 $(STAMPS)/lint: pyproject.toml | $(STAMPS)/test

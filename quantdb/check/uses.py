@@ -33,6 +33,7 @@ OWN: Final[tuple[str, ...]] = (
     "quantdb.check",
     "quantdb.cli.doctor",
     "quantdb.columns.settings",
+    "quantdb.datasets",
     "quantdb.ingest",
     "quantdb.new",
     "quantdb.repos",

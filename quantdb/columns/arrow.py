@@ -42,6 +42,7 @@ __all__ = [
     "read_csv",
     "schema_of_fields",
     "storage_of",
+    "table_of",
     "uuids_from",
     "zone_of",
 ]
@@ -219,6 +220,7 @@ read_csv: Final[Callable[..., pa.Table]] = getattr(csv, "read_csv")  # noqa: B00
 schema_of_fields: Final[Callable[[Sequence[object]], pa.Schema]] = getattr(pa, "schema")  # noqa: B009
 fixed_from_buffers: Final[Callable[..., Array]] = getattr(pa.FixedSizeBinaryArray, "from_buffers")  # noqa: B009
 batch_of: Final[Callable[..., pa.RecordBatch]] = getattr(pa.RecordBatch, "from_arrays")  # noqa: B009
+table_of: Final[Callable[..., pa.Table]] = getattr(pa.Table, "from_arrays")  # noqa: B009
 field_of: Final[Callable[..., Field]] = getattr(pa, "field")  # noqa: B009
 one_batch: Final[Callable[[object], pa.RecordBatch]] = getattr(pa, "record_batch")  # noqa: B009
 _from_storage: Final[Callable[..., Array]] = getattr(pa.ExtensionArray, "from_storage")  # noqa: B009

@@ -474,6 +474,7 @@ async def test_a_role_that_may_hide_no_index_is_told_what_is_sure(
 ) -> None:
     await migrated.execute("CREATE ROLE quantdb_reader")
     await migrated.execute("GRANT USAGE ON SCHEMA md TO quantdb_reader")
+    await migrated.execute("GRANT CREATE ON SCHEMA public TO quantdb_reader")  # the ledger
     for schema in ("public", "md"):
         await migrated.execute(f"GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO quantdb_reader")
     await migrated.execute("SET LOCAL ROLE quantdb_reader")

@@ -28,6 +28,18 @@ ALLOWED: Final = {
     "scopes.py: DO $quantdb$BEGIN RAISE EXCEPTION '{quoted}'; END$quantdb$",
 }
 SENT_LATER: Final = {
+    # Names that are quoted, a query as its file has it, and parameters.
+    "ray/data/texts.py: SELECT * FROM {origin.text} AS quantdb_rows",
+    "ray/data/texts.py: SELECT count(*) AS rows FROM {origin.text} AS quantdb_rows{where}",
+    "ray/data/texts.py: SELECT {named} FROM {origin.text} AS quantdb_rows{where}{sorted_by}",
+    (
+        "ray/data/texts.py: SELECT percentile_disc(${len(args) - 1}::double precision[]) WITHIN "
+        "GROUP (ORDER BY quantdb_rows.{quoted(column)}) AS bounds FROM {origin.text} AS "
+        "quantdb_rows{where}{(' AND' if where else ' WHERE')} {few}"
+    ),
+    # A name that the server has quoted, and one of hexadecimal digits.
+    "ray/data/texts.py: LOCK TABLE {origin.text} IN ACCESS SHARE MODE",
+    "ray/data/texts.py: SET TRANSACTION SNAPSHOT '{name}'",
     # Parameters, each cast to a type: names of the catalogue's, quoted.
     "columns/spelled.py: SELECT {values}",
     # What COPY does, where the driver has no binary form; the names are quoted.

@@ -1,0 +1,127 @@
+"""Which blocks a job has stored: noted in the transaction that stores them.
+
+A block is known by what it holds, not by its number: Ray gives blocks out as they come. Each run
+of a job claims the blocks that it has. So a block that a run has again, because its task was run
+again, and a block that an earlier run has stored, are there already; and two blocks of one run
+that hold the same are two.
+"""
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+import attrs
+
+from quantdb import datasets, exact
+from quantdb.database import Connection
+from quantdb.errors import ConfigError, Conflict
+from quantdb.models import Ingest
+from quantdb.pool import Pool
+
+__all__ = ["Stored", "forgotten", "ledger_made", "must_be_whole", "stored_once"]
+
+
+@attrs.frozen
+class Stored:
+    """A block that a run of a job has.
+
+    Attributes:
+        job: What its user calls the job.
+        target: What it is stored by.
+        digest: What it holds.
+        run: The run.
+        place: Its place in the run: the same when its task is run again.
+        keyed: Whether its rows have keys, so that to store one twice comes to the same.
+    """
+
+    job: str
+    target: str
+    digest: bytes
+    run: str
+    place: str
+    keyed: bool
+
+    @property
+    def claim(self) -> str:
+        """How the ledger notes that the run has it."""
+        return f"{self.run} {self.place}"
+
+
+async def ledger_made(pool: Pool) -> None:
+    """Make the ledger if there is none.
+
+    Raises:
+        ConfigError: We may not, or may not use it; says what to run.
+    """
+    if await datasets.HAS_LEDGER.one(pool):
+        return
+    # Or another process makes it just now.
+    with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.DuplicateTableError, Conflict):
+        await datasets.LEDGER.run(pool)
+    if not await datasets.HAS_LEDGER.one(pool):
+        raise ConfigError(
+            "a job keeps its ledger in the table quantdb_ray_ledger, which this role may not make "
+            f"or not use: have the owner of the tables run {datasets.LEDGER.file.path} and "
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON quantdb_ray_ledger to it; or give no job="
+        )
+
+
+async def stored_once(
+    connection: Connection, block: Stored, rows: int, store: Callable[[], Awaitable[Ingest]]
+) -> Ingest:
+    """Store a block of so many *rows*, unless its job has; in the caller's transaction.
+
+    Raises:
+        Conflict: An earlier run of the job was cut into other blocks.
+    """
+    key = block.job, block.target, block.digest
+    await datasets.QUEUE.one(connection, *key)
+    entries = await datasets.ENTRIES.all(connection, *key)
+    for entry in entries:
+        if block.claim in entry.claims:  # this task was run before, and its reply was lost
+            return Ingest(inserted=entry.inserted, updated=entry.updated, existing=entry.existing)
+    for entry in entries:
+        if block.keyed or not any(claim.startswith(f"{block.run} ") for claim in entry.claims):
+            await datasets.CLAIM.run(connection, *key, entry.nth, block.claim)
+            return Ingest(inserted=0, existing=rows)
+    if not block.keyed and await datasets.ELSEWHERE.one(connection, *key, block.place, block.run):
+        raise Conflict(
+            f"job {exact.brief(block.job)}: block {block.place} is not the one that an earlier run "
+            "stored: the data or its blocks are others than then, and rows without keys would be "
+            "there twice; nothing of the block was stored. Read and cut it as before "
+            "(override_num_blocks=), or give the job another name",
+            "quantdb_ray_ledger_pkey",
+        )
+    report = await store()
+    await datasets.RECORD.run(
+        connection,
+        *key,
+        len(entries),
+        block.place,
+        block.claim,
+        report.inserted,
+        report.updated,
+        report.existing,
+    )
+    return report
+
+
+async def must_be_whole(pool: Pool, job: str, target: str, run: str) -> None:
+    """See that a run without keys had every block that its job has stored.
+
+    Raises:
+        Conflict: An earlier run has stored others.
+    """
+    others = await datasets.UNCLAIMED.one(pool, job, target, run)
+    if others:
+        raise Conflict(
+            f"job {exact.brief(job)}: an earlier run has stored {others} blocks that this one does "
+            "not have, so that rows without keys may be there twice: the data or its blocks "
+            "were others then",
+            "quantdb_ray_ledger_pkey",
+        )
+
+
+async def forgotten(pool: Pool, job: str) -> int:
+    """Remove a job from the ledger and return how many blocks it had."""
+    return await datasets.FORGET.run(pool, job)
