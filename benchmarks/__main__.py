@@ -32,7 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "show":
         return _show()
     return _run(
-        full=given.full, dsn=given.dsn, only=given.suite, check=given.check, keep=given.save
+        form="full" if given.full else "ray" if given.ray else "quick",
+        dsn=given.dsn,
+        only=given.suite,
+        check=given.check,
+        keep=given.save,
     )
 
 
@@ -41,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, and print tables")
     run.add_argument("--full", action="store_true", help="all of it; the default is the quick form")
+    run.add_argument("--ray", action="store_true", help="tasks, actors and datasets on Ray, alone")
     run.add_argument("--dsn", help="a server on TCP, to make databases on; else an embedded one")
     run.add_argument("--suite", action="append", help="only this suite; may be repeated")
     run.add_argument("--check", action="store_true", help="compare with the committed baseline")
@@ -52,14 +57,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(*, full: bool, dsn: str | None, only: list[str] | None, check: bool, keep: bool) -> int:
-    from benchmarks.run import FULL, NAMES, QUICK, run  # noqa: PLC0415 - needs the peers' place
+def _run(*, form: str, dsn: str | None, only: list[str] | None, check: bool, keep: bool) -> int:
+    from benchmarks.run import FULL, NAMES, QUICK, RAY, run  # noqa: PLC0415 - needs the peers' place
 
-    unknown = sorted(set(only or ()) - set(NAMES))
+    if form == "ray":
+        only = ["ray"]
+        unknown: list[str] = []
+    else:
+        unknown = sorted(set(only or ()) - set(NAMES))
     if unknown:
         print(f"no such suite: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    sizes = FULL if full else QUICK
+    sizes = {"full": FULL, "quick": QUICK, "ray": RAY}[form]
     baseline = BASELINES / f"{sizes.form}.json"
     if check and not baseline.exists():
         print(f"there is no baseline of the {sizes.form} form: make one by --save", file=sys.stderr)

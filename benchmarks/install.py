@@ -17,6 +17,7 @@ PEERS: Final = {
     "ADBC": ["adbc-driver-postgresql>=1.5"],
     "ConnectorX": ["connectorx>=0.4"],
     "pgpq": ["pgpq>=0.10"],
+    "Ray Data": ["ray[data]>=2.60"],
 }
 
 

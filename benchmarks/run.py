@@ -18,7 +18,7 @@ from benchmarks.results import Growth, Result, Run
 from benchmarks.server import database, pinned, server
 from benchmarks.suites import SUITES, Suite
 
-__all__ = ["FULL", "NAMES", "QUICK", "run"]
+__all__ = ["FULL", "NAMES", "QUICK", "RAY", "run"]
 
 QUICK: Final = Sizes(
     form="quick",
@@ -42,6 +42,18 @@ FULL: Final = Sizes(
     concurrent=3_000,
     growth=(10_000, 100_000, 1_000_000, 10_000_000),
 )
+RAY: Final = Sizes(
+    form="ray",
+    rounds=3,
+    calls=1,
+    bulk_rounds=3,
+    read=0,
+    stream=0,
+    write=0,
+    concurrent=0,
+    growth=(10_000, 100_000, 1_000_000),
+)
+"""The suite of Ray alone: it starts a cluster and takes minutes, and no other form has it."""
 
 _LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
     "asyncio": asyncio.new_event_loop,
@@ -50,7 +62,7 @@ _LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
 # What depends on the loop: the others spend their time elsewhere.
 _BOTH: Final = frozenset({"calls", "concurrency"})
 _STUCK: Final = 1_800.0
-NAMES: Final = (*SUITES, "growth")
+NAMES: Final = (*(name for name in SUITES if name != "ray"), "growth")
 
 
 def run(

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from typing import Final
 
 from benchmarks.case import Case, Site
-from benchmarks.suites import boundary, bulk, calls, columns, concurrency, latency, rows
+from benchmarks.suites import boundary, bulk, calls, cluster, columns, concurrency, latency, rows
 
 __all__ = ["SUITES", "Suite", "find"]
 
@@ -19,6 +19,7 @@ SUITES: Final[dict[str, Suite]] = {
     "bulk": bulk.cases,
     "columns": columns.cases,
     "boundary": boundary.cases,
+    "ray": cluster.cases,
 }
 
 

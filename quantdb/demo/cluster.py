@@ -19,7 +19,7 @@ _OBJECT_STORE: Final = 80 * 1024 * 1024
 
 
 @contextmanager
-def local_ray(cpus: int) -> Generator[None]:
+def local_ray(cpus: int, object_store: int = _OBJECT_STORE) -> Generator[None]:
     """Start Ray on this machine, unless it runs already, and end it.
 
     It listens on loopback only if `environment.prepare` came before the import of Ray.
@@ -36,7 +36,7 @@ def local_ray(cpus: int) -> Generator[None]:
     ) as folder:
         try:
             with _interrupted_later():
-                _start(cpus, folder)
+                _start(cpus, object_store, folder)
             yield
         finally:
             with _interrupted_later():
@@ -59,13 +59,13 @@ def _interrupted_later() -> Generator[None]:
         raise KeyboardInterrupt
 
 
-def _start(cpus: int, folder: str) -> None:
+def _start(cpus: int, object_store: int, folder: str) -> None:
     try:
         _call(
             "init",
             address="local",
             num_cpus=cpus,
-            object_store_memory=_OBJECT_STORE,
+            object_store_memory=object_store,
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
