@@ -21,7 +21,7 @@ from quantdb.demo.strategy import trade_symbol
 from quantdb.errors import ConfigError, QuantDBError
 from quantdb.models import Ingest, Price
 from quantdb.pool import create_pool
-from quantdb.ray import task, worker_config
+from quantdb.ray import serve, task, worker_config
 from quantdb.repos import PriceRepo
 from quantdb.schema import migrate
 from quantdb.transaction import transaction
@@ -29,6 +29,8 @@ from quantdb.transaction import transaction
 __all__ = ["Outcome", "load", "run", "trade"]
 
 _BARS: Final = 12_154
+_OF_THE_MARKET: Final = 2
+"""Connections of the actor that gives the prices."""
 
 
 @attrs.frozen
@@ -90,11 +92,17 @@ async def load(db: Database, prices: Iterable[Price]) -> Ingest:
 
 
 def trade(config: PoolConfig, workers: int, advance: Callable[[], None]) -> Ingest:
-    """Run the strategy as one Ray task for each symbol; call *advance* as each ends."""
+    """Run the strategy as one Ray task for each symbol; call *advance* as each ends.
+
+    A task stores its fills by a pool of its worker's, and has its prices from an actor, which
+    serves them all.
+    """
     job = task(worker_config(config, workers=workers), max_retries=3)(trade_symbol)
+    service = serve(attrs.evolve(config, max_size=_OF_THE_MARKET), num_cpus=0)
+    market = service.repo(PriceRepo)
     inserted = existing = 0
     try:
-        for future in as_completed([job.remote(symbol).future() for symbol in SYMBOLS]):
+        for future in as_completed([job.remote(symbol, market).future() for symbol in SYMBOLS]):
             fills = future.result()
             inserted, existing = inserted + fills.inserted, existing + fills.existing
             advance()
@@ -103,6 +111,8 @@ def trade(config: PoolConfig, workers: int, advance: Callable[[], None]) -> Inge
         raise error.cause from None
     except RayError as error:
         raise QuantDBError(f"Ray could not run the strategy: {error}") from error
+    finally:
+        service.stop()
     return Ingest(inserted=inserted, existing=existing)
 
 

@@ -103,11 +103,16 @@ class Account:
         )
 
 
-async def trade_symbol(db: Database, symbol: str) -> Ingest:
+async def trade_symbol(db: Database, symbol: str, market: PriceRepo | None = None) -> Ingest:
     """Walk through the days of a symbol, decide at the end of each and store the fills.
 
     A day's bar is complete at 00:00 UTC of the next day. That is when the strategy decides, and
     the fill is at the last close known then. A second walk finds every fill stored.
+
+    Args:
+        db: Takes the fills.
+        symbol: What is traded.
+        market: Gives the prices, if not *db*.
 
     Returns:
         How many fills were new, and how many were there; two walks at once may each count a fill
@@ -116,7 +121,7 @@ async def trade_symbol(db: Database, symbol: str) -> Ingest:
     Raises:
         Conflict: A fill of another run with other prices is stored.
     """
-    prices, trades, account = PriceRepo(db), TradeRepo(db), Account(symbol)
+    prices, trades, account = market or PriceRepo(db), TradeRepo(db), Account(symbol)
     inserted = existing = 0
     for bar in await prices.between(symbol, DAY, BEGINNING, END):
         at = bar.start + bar.interval
