@@ -118,11 +118,13 @@ def _judged(run: Run, baseline: Run, again: Callable[[Sequence[Regression]], Run
 
 
 def _show() -> int:
-    """Write the report and the charts of the fullest run that is committed."""
+    """Write the report and the charts of the fullest run that is committed, and of Ray's."""
     found = [path for form in ("full", "quick") if (path := BASELINES / f"{form}.json").exists()]
-    run = load(found[0])
-    REPORT.write_text(f"{_HEAD}\n{tables(run)}\n", "utf-8")
-    for path in [REPORT, *draw(run, CHARTS)]:
+    runs = [load(found[0])]
+    if (ray := BASELINES / "ray.json").exists():
+        runs.append(load(ray))
+    REPORT.write_text("\n".join([_HEAD, *(f"{tables(run)}\n" for run in runs)]), "utf-8")
+    for path in [REPORT, *(chart for run in runs for chart in draw(run, CHARTS))]:
         print(path.relative_to(_TOP))
     return 0
 
@@ -131,7 +133,8 @@ _HEAD: Final = """\
 # Benchmarks
 
 Made from the committed run in `benchmarks/baseline` by `make charts`.
-A run of your own is `make bench`, and `make bench ARGS=--full` is all of it.
+A run of your own is `make bench`; `make bench ARGS=--full` is all of it but Ray, and
+`make bench ARGS=--ray` is Ray alone.
 
 Each contender does the same work, which is verified before it is timed.
 They take their turns within one run, and what counts is the ratio to asyncpg by hand, the idiom of

@@ -16,6 +16,21 @@ _MODES: Final = {
     "autocommit": "one statement, no BEGIN",
 }
 
+_OF_MANY: Final = (
+    ("rows", "between", "rows", "Read {:,} trades as models"),
+    ("bulk", "store many", "bulk", "Store {:,} trades in one transaction"),
+    ("columns", "read as columns", "columns", "Read {:,} trades as columns"),
+    ("ray", "tasks, 0 ms each way", "ray-tasks", "{:,} Ray tasks that read a trade each"),
+    (
+        "ray",
+        "read a dataset of 100,000 trades",
+        "ray-read",
+        "Read {:,} trades as a dataset of Ray Data",
+    ),
+    ("ray", "write a dataset of 100,000 trades", "ray-write", "Store a dataset of {:,} trades"),
+)
+"""Cases of many rows: suite, name, the chart's name and its title."""
+
 
 def draw(run: Run, folder: Path) -> list[Path]:
     """Write every chart of a run into a folder."""
@@ -34,13 +49,9 @@ def charts(run: Run) -> dict[str, str]:
     for case, name in (("get", "get"), ("insert", "insert")):
         if (found := _find(run, "calls", case)) is not None:
             made[name] = _calls(found)
-    for suite, case, name in (
-        ("rows", "between", "rows"),
-        ("bulk", "store many", "bulk"),
-        ("columns", "read as columns", "columns"),
-    ):
+    for suite, case, name, title in _OF_MANY:
         if (found := _find(run, suite, case)) is not None:
-            made[name] = _rates(found)
+            made[name] = _rates(found, title.format(found.rows))
     for suite, name in (("concurrency", "concurrency"), ("latency", "latency")):
         found_all = [one for one in run.results if one.suite == suite and one.loop == "uvloop"]
         if found_all:
@@ -102,13 +113,7 @@ def _calls(result: Result) -> str:
     return bars(verb, f"time over that of {HAND}; shorter is faster", groups)
 
 
-def _rates(result: Result) -> str:
-    title = {
-        "between": f"Read {result.rows:,} trades as models",
-        "store many": f"Store {result.rows:,} trades in one transaction",
-        "read as columns": f"Read {result.rows:,} trades as columns",
-    }[result.case]
-
+def _rates(result: Result, title: str) -> str:
     def value(_one: Measured, seconds: float) -> float:
         return result.rows / seconds
 
