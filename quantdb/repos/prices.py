@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import attrs
 
 from quantdb import exact
+from quantdb.bulkrows import Models
 from quantdb.database import Connection
 from quantdb.errors import Conflict, InexactValue
 from quantdb.exact import lasting, on_grid
 from quantdb.ingest import (
     NAMED,
-    Models,
     Source,
     and_others,
     bulk_timeout,

@@ -11,12 +11,12 @@ import asyncpg
 import attrs
 
 from quantdb import exact
+from quantdb.bulkrows import Models
 from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound, QuantDBError
 from quantdb.exact import on_grid
 from quantdb.ingest import (
     NAMED,
-    Models,
     Source,
     and_others,
     bulk_timeout,
