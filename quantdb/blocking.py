@@ -19,7 +19,6 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
     Generator,
     Mapping,
     Sequence,
@@ -30,84 +29,15 @@ from typing import Final, Generic, TypeVar
 
 from quantdb.config import PoolConfig
 from quantdb.database import Connection, Isolation, Record
-from quantdb.errors import ConfigError
+from quantdb.loopthread import LoopThread
 from quantdb.pool import Pool, create_pool
 from quantdb.secrecy import secretive
 from quantdb.transaction import transaction
 
-__all__ = ["BlockingPool", "LoopThread", "blocking_pool"]
+__all__ = ["BlockingPool", "blocking_pool"]
 
 R = TypeVar("R")
 T = TypeVar("T")
-
-_TICK: Final = 0.1
-"""Seconds until an interrupt is noticed that is no signal: such a one ends no wait."""
-
-
-class _Left(Exception):
-    """What ended a coroutine and would end its event loop too (`SystemExit`)."""
-
-    def __init__(self, reason: BaseException) -> None:
-        super().__init__(reason)
-        self.reason: Final = reason
-
-
-class LoopThread:
-    """An event loop in a thread, which ends with the process or at `stop`."""
-
-    def __init__(self, name: str) -> None:
-        self._loop: Final = asyncio.new_event_loop()
-        self._thread: Final = threading.Thread(target=self._turn, name=name, daemon=True)
-        self._thread.start()
-
-    def run(self, work: Awaitable[R]) -> R:
-        """Wait for *work* and return its result; if the wait is interrupted, it is cancelled.
-
-        It sees the caller's context variables.
-        """
-        return self.result(self.start(work))
-
-    def start(self, work: Awaitable[R]) -> "Future[R]":
-        """Have the loop begin with *work*."""
-        if threading.current_thread() is self._thread:
-            if isinstance(work, Coroutine):
-                work.close()
-            raise ConfigError("this would wait for its own thread: in a coroutine, await instead")
-        return asyncio.run_coroutine_threadsafe(_carried(work), self._loop)
-
-    def result(self, future: "Future[R]", within: "Future[None] | None" = None) -> R:
-        """Wait for a future; if that is interrupted, what it is *within* is cancelled."""
-        try:
-            while not wait([future], timeout=_TICK).done:
-                pass
-        except BaseException:
-            (within or future).cancel()
-            raise
-        try:
-            return future.result()
-        except _Left as left:
-            raise left.reason from None
-
-    def stop(self) -> None:
-        """End the loop and its thread."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _turn(self) -> None:
-        while True:
-            try:
-                self._loop.run_forever()
-            except (SystemExit, KeyboardInterrupt):  # of a task that nobody awaits
-                continue
-            return
-
-
-async def _carried(work: Awaitable[R]) -> R:
-    try:
-        return await work
-    except (SystemExit, KeyboardInterrupt) as reason:
-        raise _Left(reason) from reason
 
 
 class BlockingPool:

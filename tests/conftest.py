@@ -12,10 +12,15 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 from proxy import FaultProxy
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 Kind = Literal[
     "quantdb pool",

@@ -29,8 +29,8 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 ZONES: Final = ("UTC", "America/New_York", "Asia/Kathmandu")
 
-few: Final = settings(max_examples=25, deadline=None)
-some: Final = settings(max_examples=100, deadline=None)
+few: Final = settings(max_examples=25)
+some: Final = settings(max_examples=100)
 
 
 def fresh() -> str:

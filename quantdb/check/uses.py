@@ -37,6 +37,7 @@ OWN: Final[tuple[str, ...]] = (
     "quantdb.ingest",
     "quantdb.new",
     "quantdb.repos",
+    "quantdb.room",
     "quantdb.schema",
     "quantdb.statement",
 )

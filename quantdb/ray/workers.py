@@ -9,8 +9,9 @@ from typing import Final, TypeVar
 
 import attrs
 
-from quantdb.blocking import BlockingPool, LoopThread
+from quantdb.blocking import BlockingPool
 from quantdb.config import PoolConfig
+from quantdb.loopthread import LoopThread
 from quantdb.pool import Pool, create_pool
 
 __all__ = ["Pools", "blocking_with_pool", "run_with_pool"]

@@ -14,8 +14,9 @@ import attrs
 import pytest
 
 from quantdb import Conflict, NewUser, PoolConfig, Trade, TradeRepo, UserRepo
-from quantdb.blocking import BlockingPool, LoopThread, blocking_pool
+from quantdb.blocking import BlockingPool, blocking_pool
 from quantdb.errors import ConfigError, PoolTimeout, TransactionAborted
+from quantdb.loopthread import LoopThread
 
 START = datetime(2024, 3, 1, tzinfo=UTC)
 END = datetime(2024, 4, 1, tzinfo=UTC)
@@ -205,7 +206,7 @@ def test_an_interrupt_cancels_what_is_waited_for_and_rolls_back(
 
     with pytest.raises(KeyboardInterrupt), db.transaction() as tx:  # noqa: PT012
         db.run(TradeRepo(tx).insert(trade))
-        monkeypatch.setattr("quantdb.blocking.wait", interrupted)
+        monkeypatch.setattr("quantdb.loopthread.wait", interrupted)
         db.run(tx.execute("SELECT pg_sleep(30) /* interrupted */"))
     asked = (
         "SELECT count(*) FROM pg_stat_activity WHERE query ~ '/[*] interrupted' "

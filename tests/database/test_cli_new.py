@@ -732,7 +732,6 @@ async def test_the_database_stays_as_it_is(run: Run, dsn: str) -> None:
 @settings(
     max_examples=2,
     phases=[Phase.explicit, Phase.generate],  # to make it smaller would take very long
-    deadline=None,
     suppress_health_check=[
         HealthCheck.too_slow,
         HealthCheck.data_too_large,

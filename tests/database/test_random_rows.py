@@ -124,7 +124,7 @@ def statements(folder: Folder, table: str, kind: str) -> Statements:
 
 
 @pytest.mark.parametrize("kind", BY_TYPE)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(data=st.data())
 async def test_values_of_every_type_come_back_equal_by_every_way(
     ways: Ways, kind: str, data: st.DataObject

@@ -63,7 +63,7 @@ OURS = ("quantdb's pool", "quantdb's pool by statement")
 PLAIN = tuple(f"plain pool in {zone}" for zone in ZONES)
 WAYS = st.sampled_from((*OURS, *PLAIN))
 
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=100)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ async def test_a_user_comes_back_as_it_went(
     assert changed == await repo.get(user.id)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(tape=st.lists(trades(), max_size=12, unique_by=lambda trade: trade.id), way=WAYS)
 async def test_a_list_of_trades_comes_back_in_order(
     ways: dict[str, quantdb.Database], way: str, tape: list[Trade]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import decimals, instants
 
@@ -17,7 +17,6 @@ read_instant = cells.instant()
 SPANS = st.timedeltas(timedelta(microseconds=1), timedelta(days=4_000_000))
 
 
-@settings(deadline=None)
 @given(decimals())
 def test_a_decimal_is_written_digit_by_digit_and_read_back(value: Decimal) -> None:
     cell = cells.written(value)

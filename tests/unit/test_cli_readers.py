@@ -9,7 +9,7 @@ from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import prices, trades
 
@@ -58,14 +58,12 @@ def csv_of(model: type[Trade] | type[Price], rows: list[Trade] | list[Price]) ->
         yield ",".join(cells.written(getattr(row, name)) for name in names)
 
 
-@settings(deadline=None)
 @given(st.lists(trades(), min_size=1, max_size=4))
 def test_trades_that_are_written_are_read_back(rows: list[Trade]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         assert read_trades(Path(folder, "f"), list(csv_of(Trade, rows))) == (rows, [])
 
 
-@settings(deadline=None)
 @given(st.lists(prices(), min_size=1, max_size=4))
 def test_prices_that_are_written_are_read_back(rows: list[Price]) -> None:
     with tempfile.TemporaryDirectory() as folder:

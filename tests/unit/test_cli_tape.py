@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from strategies import texts
 
@@ -55,7 +55,6 @@ def test_gzip_is_known_by_its_content_not_by_its_name(tmp_path: Path, name: str)
     assert records(written(tmp_path / name, b"a\n1\n")) == (["a"], [(2, ["1"])])
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(texts(1, 12), min_size=2, max_size=2), min_size=1, max_size=8))
 def test_whatever_text_a_cell_holds_is_read_back(rows: list[list[str]]) -> None:
     text = io.StringIO(newline="")

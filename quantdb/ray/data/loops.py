@@ -5,55 +5,25 @@ nobody takes its blocks. The loop goes on meanwhile, so that no time-out passes 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from concurrent.futures import Future, wait
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import aclosing
-from threading import Thread
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, TypeVar
+
+from quantdb.loopthread import LoopThread
 
 __all__ = ["Loop", "pumped"]
 
 T = TypeVar("T")
 
-_TICK: Final = 0.1
-"""Seconds until an interrupted wait notices."""
-
 _AHEAD: Final = 1
 """Items that wait for whoever takes them."""
 
 
-class Loop:
-    """An event loop that runs in a thread inside the block."""
+class Loop(LoopThread):
+    """An event loop for one piece of work."""
 
-    def __enter__(self) -> Self:
-        self._loop = asyncio.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever, name="quantdb-data", daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.run(self._loop.shutdown_asyncgens())
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def run(self, work: Coroutine[object, object, T]) -> T:
-        """Return what a coroutine gives; if the wait is interrupted, it is cancelled."""
-        future: Future[T] = asyncio.run_coroutine_threadsafe(work, self._loop)
-        try:
-            while not wait([future], timeout=_TICK).done:
-                pass
-        except BaseException:
-            future.cancel()
-            raise
-        return future.result()
+    def __init__(self) -> None:
+        super().__init__("quantdb-data")
 
 
 def pumped(source: Callable[[], AsyncGenerator[T, None]]) -> Generator[T, None, None]:
