@@ -25,7 +25,7 @@ from collections.abc import (
 )
 from concurrent.futures import Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NoReturn, TypeVar
 
 from quantdb.config import PoolConfig
 from quantdb.database import Connection, Isolation, Record
@@ -55,6 +55,17 @@ class BlockingPool:
 
     def __repr__(self) -> str:
         return f"BlockingPool({self.pool.config!r})"
+
+    if not TYPE_CHECKING:  # they would take every name for one that it has
+
+        def __getattr__(self, name: str) -> NoReturn:
+            """Say who has it."""
+            raise AttributeError(
+                f"a BlockingPool has no {name!r}; what is awaited takes its pool, and db.run waits "
+                "for it: db.run(TradeRepo(db.pool).insert(trade))",
+                name=name,
+                obj=self,
+            )
 
     def run(self, work: Awaitable[R]) -> R:
         """Return what ``await work`` gives: ``db.run(trades.insert(trade))``."""

@@ -9,7 +9,7 @@ wanted it for a while, and once in a while anyhow.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Final
 from weakref import WeakSet
 
@@ -25,6 +25,7 @@ from quantdb.errors import ConfigError, PoolTimeout
 from quantdb.observe import Observer
 from quantdb.opening import Opener
 from quantdb.outcomes import OF_THE_DRIVER, fail
+from quantdb.progress import Progress
 from quantdb.session import GRACE
 from quantdb.waits import Holders
 
@@ -115,6 +116,7 @@ class Leases:
         "_observer",
         "_opener",
         "_opening",
+        "_progress",
         "_sessions",
         "_tasks",
         "_timer",
@@ -125,7 +127,13 @@ class Leases:
         "proven",
     )
 
-    def __init__(self, config: PoolConfig, opener: Opener, observer: Observer | None) -> None:
+    def __init__(
+        self,
+        config: PoolConfig,
+        opener: Opener,
+        observer: Observer | None,
+        progress: Progress | None = None,
+    ) -> None:
         self.counters: Final = Counters()
         self.known: Final[dict[str, Learnt]] = {}
         self.proven: Final[set[object]] = set()
@@ -140,6 +148,7 @@ class Leases:
         self._is_closing = False
         self._kept: Final[dict[PooledConnection, _Kept]] = {}
         self._opening: Final[dict[asyncio.Task[None], None]] = {}  # in order
+        self._progress: Final = progress
         self._sessions: Final[WeakSet[PooledConnection]] = WeakSet()
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -239,6 +248,8 @@ class Leases:
         connection.hurried_until = None
         self._holders.hold(connection, block=block)
         self.counters.borrowed += 1
+        if self._progress is not None:
+            self._progress.note()
         return connection
 
     async def _waited(self, limit: float) -> PooledConnection:
@@ -253,7 +264,8 @@ class Leases:
         try:
             self._open_more()
             async with clock:
-                connection = await waiter
+                with self._renewing(clock, limit, hopeless=hopeless):
+                    connection = await waiter
                 has_it = True
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
             error.size, error.in_use, error.waiting = self.size, self._in_use, self.waiting + 1
@@ -272,6 +284,13 @@ class Leases:
             if not has_it:
                 self._leave(waiter)
         return connection
+
+    def _renewing(
+        self, clock: asyncio.Timeout, limit: float, *, hopeless: bool
+    ) -> AbstractContextManager[None]:
+        if self._progress is None or hopeless:
+            return nullcontext()
+        return self._progress.renewing(clock, limit)
 
     def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Take one who waits no more out of the line, and from him what came too late."""

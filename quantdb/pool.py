@@ -27,6 +27,7 @@ from quantdb.lexer import statements
 from quantdb.observe import Observer, observer_of
 from quantdb.opening import Opener
 from quantdb.outcomes import OF_THE_DRIVER, fail, is_lost, out_of_time
+from quantdb.progress import Progress
 from quantdb.secrecy import secretive
 from quantdb.settings import Settings, checked_settings
 
@@ -87,6 +88,8 @@ class Pool:
         config: Its limits.
         health: Whether the database answers.
         observer: Who watches its calls; None if nobody does.
+        progress: If there is one, whoever waits for a connection waits on while others' work goes
+            on; ``acquire_timeout`` seconds after the last of it he waits no more.
     """
 
     __slots__ = (
@@ -99,12 +102,14 @@ class Pool:
         "config",
         "health",
         "observer",
+        "progress",
     )
 
-    def __init__(self, config: PoolConfig) -> None:
+    def __init__(self, config: PoolConfig, progress: Progress | None = None) -> None:
         self.config: Final = config
         self.health: Final = Health()
         self.observer: Final[Observer | None] = observer_of(config)
+        self.progress: Final = progress
         self._dropped_at = 0.0
         self._home: tuple[int, asyncio.AbstractEventLoop] | None = None
         self._leases: Leases | None = None
@@ -425,7 +430,7 @@ class Pool:
         async with self._opening:
             if self._leases is None:
                 self._home = os.getpid(), asyncio.get_running_loop()
-                leases = Leases(self.config, self._opener, self.observer)
+                leases = Leases(self.config, self._opener, self.observer, self.progress)
                 try:
                     await leases.open()
                 except Exception as error:

@@ -13,7 +13,7 @@ from ray.exceptions import RayActorError
 from quantdb.config import PoolConfig
 from quantdb.errors import ConnectionLost
 from quantdb.pool import Pool
-from quantdb.ray.exposure import warn_if_exposed
+from quantdb.ray.exposure import refuse_text, warn_if_exposed, warn_if_left
 from quantdb.ray.ids import new_origin
 from quantdb.ray.served import method_of, served
 from quantdb.ray.server import Call, Job, Method, Server
@@ -180,8 +180,9 @@ class Service:
 def serve(config: PoolConfig, **options: object) -> Service:
     """Start an actor whose pool of *config* serves the calls of many.
 
-    However many call, it has no more than ``max_size`` connections. Its process opens the pool at
-    the first call, and closes it when there was none for ``idle_lifetime``.
+    However many call, it has no more than ``max_size`` connections; who waits for one waits as long
+    as others' work goes on, and ``acquire_timeout`` beyond. Its process opens the pool at the first
+    call, and closes it when there was none for ``idle_lifetime``.
 
     Args:
         config: Of the pool; it travels but for its password.
@@ -189,11 +190,17 @@ def serve(config: PoolConfig, **options: object) -> Service:
             ``num_cpus``, ``resources``, ``max_concurrency`` … Unless they say otherwise, the actor
             is restarted as often as its process ends (``max_restarts``, ``max_task_retries`` −1),
             and calls wait for that.
+
+    Raises:
+        ConfigError: *config* is something else, a DSN perhaps.
     """
-    restarts = options.get("max_restarts", -1)
-    # Ray allows no repetitions without restarts.
+    refuse_text(config)
     if options.get("runtime_env") is not None:
         warn_if_exposed(options["runtime_env"])
+    if options.get("lifetime") == "detached":
+        warn_if_left(config)
+    restarts = options.get("max_restarts", -1)
+    # Ray allows no repetitions without restarts.
     chosen = {"max_restarts": restarts, "max_task_retries": -1 if restarts else 0, **options}
     remote: Callable[..., Callable[[type], object]] = getattr(ray, "remote")  # noqa: B009
     start: Callable[[PoolConfig], object] = getattr(remote(**chosen)(Server), "remote")  # noqa: B009

@@ -8,7 +8,7 @@ import attrs
 from quantdb.config import PoolConfig
 from quantdb.errors import ConfigError, QuantDBError
 from quantdb.outcomes import OF_THE_DRIVER
-from quantdb.ray.exposure import warn_if_exposed
+from quantdb.ray.exposure import refuse_text, warn_if_exposed
 from quantdb.room import WORKER_NAME, ask
 
 __all__ = ["worker_config"]
@@ -56,8 +56,9 @@ def worker_config(config: PoolConfig, *, workers: int) -> PoolConfig:
             the cluster.
 
     Raises:
-        ConfigError: *workers* is no whole number from 1.
+        ConfigError: *workers* is no whole number from 1, or *config* is something else.
     """
+    refuse_text(config)
     if not _is_count(workers):
         raise ConfigError(f"workers must be a whole number from 1: {workers!r}")
     warn_if_exposed()

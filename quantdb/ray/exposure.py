@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final
 
 import ray
 
+from quantdb.config import PoolConfig
 from quantdb.dsn import holds_secret
+from quantdb.errors import ConfigError
+from quantdb.safekeeping import is_reference
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["exposed", "warn_if_exposed"]
+__all__ = ["exposed", "refuse_text", "warn_if_exposed", "warn_if_left"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -47,6 +50,33 @@ def warn_if_exposed(runtime_env: object = None) -> None:
             "dashboard and logs: set it where ray start runs, or name a file on each node, "
             "file:/path",
             name,
+        )
+
+
+def refuse_text(config: object) -> None:
+    """Refuse what is no config: a DSN would travel as it is, with its password.
+
+    Raises:
+        ConfigError: It is no `PoolConfig`; it is not shown.
+    """
+    if not isinstance(config, PoolConfig):
+        raise ConfigError(
+            f"a PoolConfig travels without its password, and nothing else does: PoolConfig(dsn), "
+            f"not {type(config).__name__}"
+        )
+
+
+def warn_if_left(config: PoolConfig) -> None:
+    """Warn if a config's password is in this process's keeping only, which may end before others.
+
+    Args:
+        config: Of something that outlives the process.
+    """
+    if not is_reference(config.dsn) and holds_secret(config.dsn):
+        _log.warning(
+            "a detached actor is to outlive this process, and this process keeps the password of "
+            "its DSN: when the actor is started again it will find none; give the DSN by "
+            "reference, env:NAME or file:/path"
         )
 
 

@@ -13,6 +13,7 @@ import ray
 from quantdb.config import PoolConfig
 from quantdb.errors import ConfigError
 from quantdb.pool import Pool
+from quantdb.progress import Progress
 from quantdb.ray.ids import Origin, in_job
 from quantdb.ray.streams import in_batches
 from quantdb.ray.travel import loads, travelling
@@ -80,13 +81,15 @@ class Server:
     """One pool, and what is called on it.
 
     What is to be done comes pickled: the actor's process loads it once, and keeps it. Calls of
-    repositories take turns, as many at once as there are connections, so that none waits for a
-    connection for too long because there are many; jobs, which may wait for others, do not.
+    repositories take turns, as many at once as there are connections; jobs, which may wait for
+    others, do not, nor do streams. Whoever of them finds no connection free waits in the pool's
+    line, as long as that moves or a stream is read.
     """
 
     def __init__(self, config: PoolConfig) -> None:
         self._config: Final = config
-        self._pools: Final = Pools()
+        self._progress: Final = Progress()
+        self._pools: Final = Pools(self._progress)
         self._turns: Final = asyncio.Semaphore(config.max_size)
         self._runs: Final = _Runs()
 
@@ -116,6 +119,7 @@ class Server:
         with travelling():
             async for batch in in_batches(self._items(call, *args, **kwargs), _BATCH):
                 yield batch
+                self._progress.note()
 
     async def _items(
         self, call: Call, /, *args: object, **kwargs: object

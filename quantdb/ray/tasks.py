@@ -7,7 +7,18 @@ Ray's own types know functions of up to ten positional parameters, no others, an
 import inspect
 from collections.abc import Callable, Coroutine
 from copy import copy
-from typing import Concatenate, Final, Generic, ParamSpec, Self, TypeGuard, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Concatenate,
+    Final,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Self,
+    TypeGuard,
+    TypeVar,
+    overload,
+)
 
 import attrs
 import ray
@@ -17,7 +28,7 @@ from quantdb.blocking import BlockingPool
 from quantdb.config import PoolConfig
 from quantdb.errors import ConfigError
 from quantdb.pool import Pool
-from quantdb.ray.exposure import warn_if_exposed
+from quantdb.ray.exposure import refuse_text, warn_if_exposed
 from quantdb.ray.ids import Origin, in_job, new_origin
 from quantdb.ray.travel import travelling
 from quantdb.ray.workers import blocking_with_pool, run_with_pool
@@ -40,6 +51,15 @@ class Task(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"Task({self._name})"
+
+    if not TYPE_CHECKING:  # they say of themselves that it is not to be called
+
+        def __call__(self, *_args: object, **_kwargs: object) -> NoReturn:
+            """Say how it is submitted."""
+            raise ConfigError(
+                f"{self._name} is a task: {self._name.rpartition('.')[2]}.remote(…) submits it, "
+                "and its job is the function, to be called with a pool"
+            )
 
     def remote(self, *args: P.args, **kwargs: P.kwargs) -> ObjectRef[R]:
         """Submit the task and return a reference to its result; as in Ray, arguments may be too.
@@ -190,8 +210,9 @@ def task(config: PoolConfig, **options: object) -> Declaration:
 
     Raises:
         ConfigError: What is declared has no result, or several: ``num_returns``, a generator; or
-            its first parameter is the other kind of pool.
+            its first parameter is the other kind of pool; or *config* is something else.
     """
+    refuse_text(config)
     _check(options)
     config = attrs.evolve(
         config, min_size=0, idle_lifetime=min(config.idle_lifetime, _IDLE_LIFETIME)

@@ -12,7 +12,8 @@ import attrs
 from quantdb.blocking import BlockingPool
 from quantdb.config import PoolConfig
 from quantdb.loopthread import LoopThread
-from quantdb.pool import Pool, create_pool
+from quantdb.pool import Pool
+from quantdb.progress import Progress
 
 __all__ = ["Pools", "blocking_with_pool", "run_with_pool"]
 
@@ -65,9 +66,13 @@ class Pools:
     One that nobody has used for its ``idle_lifetime`` is closed. It has no connection by then,
     unless ``min_size`` keeps some; and a process that meets many configurations in its life does
     not collect their pools.
+
+    Args:
+        progress: Of the pools, if those who wait for a connection are to wait on while it goes on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress: Final = progress
         self._kept: Final[dict[PoolConfig, Kept]] = {}
         self._closing: Final[set[asyncio.Task[None]]] = set()
 
@@ -87,7 +92,7 @@ class Pools:
         """Return the pool of *config*, open; whoever has it gives it back."""
         kept = self._kept.get(config)
         if kept is None:
-            kept = self._kept[config] = Kept(create_pool(config))
+            kept = self._kept[config] = Kept(Pool(config, self._progress))
         kept.users += 1
         if kept.timer is not None:
             kept.timer.cancel()

@@ -13,6 +13,7 @@ import asyncpg
 import attrs
 import pytest
 
+import quantdb
 from quantdb import Conflict, NewUser, PoolConfig, Trade, TradeRepo, UserRepo
 from quantdb.blocking import BlockingPool, blocking_pool
 from quantdb.errors import ConfigError, PoolTimeout, TransactionAborted
@@ -290,3 +291,10 @@ def test_a_loop_thread_stops() -> None:
     assert thread.run(anext(numbers())) == 1
     thread.stop()
     assert "stops" not in [each.name for each in threading.enumerate()]
+
+
+def test_what_a_blocking_pool_has_not_it_says_whose_it_is(db: BlockingPool) -> None:
+    assert not hasattr(db, "__await__")
+    repo: Callable[[object], TradeRepo] = getattr(quantdb, "TradeRepo")  # noqa: B009 - untyped
+    with pytest.raises(AttributeError, match=r"TradeRepo\(db\.pool\)"):
+        db.run(repo(db).symbols())

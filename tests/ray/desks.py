@@ -19,6 +19,12 @@ async def process_of(_pool: Pool) -> int:
     return os.getpid()
 
 
+async def pause_in_transaction(pool: Pool, seconds: float) -> bool:
+    async with quantdb.transaction(pool) as tx:
+        await tx.execute("SELECT pg_sleep($1)", seconds)
+    return True
+
+
 class Desk:
     """A repository of a user's own, which knows nothing of quantdb's."""
 
@@ -42,6 +48,13 @@ class Desk:
         finally:
             if path is not None:
                 await asyncio.to_thread(path.touch)
+
+    async def rows(self, n: int) -> AsyncGenerator[int, None]:
+        async with quantdb.transaction(self.pool) as tx:
+            cursor = await tx.cursor("SELECT generate_series(0, $1::int - 1)", n)
+            while rows := await cursor.fetch(500):
+                for row in rows:
+                    yield int(str(row[0]))
 
     def shared(self, n: int) -> AsyncIterator[int]:
         return self.ticks(n)

@@ -21,14 +21,14 @@ environment.prepare()
 pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 
 import ray
-from desks import Crashing, Desk, crash_at_first, process_of
+from desks import Crashing, Desk, crash_at_first, pause_in_transaction, process_of
 from ray import ObjectRef
 from ray.exceptions import ActorDiedError
 
 import quantdb.ray
 from quantdb import Conflict, NewUser, Pool, PoolConfig, Trade, TradeRepo, UserRepo
 from quantdb.demo.cluster import local_ray
-from quantdb.errors import CommitUnknown, ConfigError, ConnectionLost
+from quantdb.errors import CommitUnknown, ConfigError, ConnectionLost, PoolTimeout
 from quantdb.ray import Service
 
 T = TypeVar("T")
@@ -207,6 +207,31 @@ async def test_streams_that_are_not_read_hold_nothing_up(
         assert await trades.count("NOBODY", START, END) == 0
     for stream in streams:
         await stream.aclose()
+
+
+async def test_streams_and_jobs_wait_for_a_connection_while_others_work(config: PoolConfig) -> None:
+    """None of them has one within a second, and all of them have one in the end."""
+    few = quantdb.ray.serve(attrs.evolve(config, max_size=2, acquire_timeout=1.0))
+    desk = few.repo(Desk)
+
+    async def read(pause: float) -> int:
+        rows = 0
+        async for _row in desk.rows(6_000):
+            rows += 1
+            if rows % 1_500 == 0:
+                await asyncio.sleep(pause)
+        return rows
+
+    try:
+        assert await asyncio.gather(*(read(0.3) for _ in range(8))) == [6_000] * 8
+        assert await asyncio.gather(*(few.run(pause_in_transaction, 0.4) for _ in range(12)))
+        async with aclosing(desk.rows(1_000_000)) as one, aclosing(desk.rows(1_000_000)) as other:
+            assert [await anext(one), await anext(other)] == [0, 0]
+            async with asyncio.timeout(30):
+                with pytest.raises(PoolTimeout, match="within 1 s"):
+                    await few.run(pause_in_transaction, 0.0)
+    finally:
+        few.stop()
 
 
 async def test_an_error_of_a_stream_comes_after_what_was_before(service: Service) -> None:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
@@ -32,8 +33,8 @@ import quantdb
 import quantdb.ray
 from quantdb import Pool, PoolConfig
 from quantdb.embedded import EmbeddedPostgres
-from quantdb.errors import QuantDBError
-from quantdb.ray.exposure import exposed, warn_if_exposed
+from quantdb.errors import ConfigError, QuantDBError
+from quantdb.ray.exposure import exposed, warn_if_exposed, warn_if_left
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="there is no /proc")
 
@@ -357,3 +358,34 @@ def test_the_runtime_environment_of_a_job_is_looked_at() -> None:
 @pytest.mark.parametrize("runtime_env", [None, {}, {"env_vars": None}, {"env_vars": {}}, "x", 1])
 def test_a_runtime_environment_may_be_anything(runtime_env: object) -> None:
     assert exposed(runtime_env) == []
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        quantdb.ray.serve,
+        quantdb.ray.task,
+        partial(quantdb.ray.worker_config, workers=2),
+    ],
+)
+def test_a_dsn_is_taken_for_no_config(call: Callable[..., object]) -> None:
+    with pytest.raises(ConfigError, match=r"PoolConfig\(dsn\), not str") as refused:
+        call(f"postgresql://u:{CANARY}@h/db")
+    assert CANARY not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "warned"),
+    [
+        (f"postgresql://u:{CANARY}@h/db", True),
+        ("postgresql://u@h/db", False),
+        ("env:TRADING_DSN", False),
+        ("file:/run/secrets/dsn", False),
+    ],
+)
+def test_a_password_that_goes_before_its_service_is_warned_of(
+    dsn: str, *, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    warn_if_left(PoolConfig(dsn))
+    assert warned == ("will find none" in caplog.text)
+    assert CANARY not in caplog.text

@@ -378,6 +378,17 @@ def test_what_is_no_task_is_refused_where_it_is_declared(config: PoolConfig) -> 
         quantdb.ray.task(config, num_cpu=1)(fine)
 
 
+def test_a_task_that_is_called_says_how_it_is_submitted(config: PoolConfig) -> None:
+    @quantdb.ray.task(config)
+    async def settle(_pool: Pool, day: str) -> str:
+        return day
+
+    call: Callable[..., object] = getattr(settle, "__call__")  # noqa: B004, B009 - none, in types
+    for args in ((), ("monday",)):
+        with pytest.raises(ConfigError, match=r"settle\.remote\(…\) submits it"):
+            call(*args)
+
+
 # Connections
 
 
