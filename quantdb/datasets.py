@@ -14,6 +14,7 @@ __all__ = [
     "EXPORT",
     "FORGET",
     "HAS_LEDGER",
+    "KEYLESS",
     "LEAVES",
     "LEDGER",
     "PATIENT",
@@ -108,6 +109,7 @@ ENTRIES: Final = Query(_SQL / "entries.sql", Entry)
 EXPORT: Final = Query(_SQL / "export.sql", Shown)
 FORGET: Final = Query(_SQL / "forget.sql")
 HAS_LEDGER: Final = Query(_SQL / "has_ledger.sql", bool)
+KEYLESS: Final = Query(_SQL / "keyless.sql", bytes)
 LEAVES: Final = Query(_SQL / "leaves.sql", Leaf)
 LEDGER: Final = Query(_SQL / "ledger.sql")
 PATIENT: Final = Query(_SQL / "patient.sql", str)

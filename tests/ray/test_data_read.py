@@ -18,6 +18,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from proxy import FaultProxy, says
 from support import EVER, HOUR, NOON, SECOND, a_price, a_trade, fresh, look, query
 
 from quantdb.demo import environment
@@ -410,6 +411,40 @@ async def test_a_task_that_loses_its_connection_goes_on_where_it_was(
     assert sorted(int(str(row["n"])) for row in rows) == list(range(1, 400_001))
     assert all(row["t"] == str(row["n"]) * 20 for row in rows)
     assert await look(pool, f"SELECT count(*) FROM {name}") == [(400_000,)]
+
+
+@pytest.mark.parametrize("word", ["COMMIT", "COPY", "count(*)"])
+async def test_a_task_that_loses_its_connection_anywhere_reads_every_row_once(
+    dsn: str, config: PoolConfig, word: str
+) -> None:
+    name = f"short_{fresh()}"
+    await run(dsn, f"CREATE TABLE {name} AS SELECT n FROM generate_series(1, 1000) AS n")
+    async with FaultProxy.before(dsn) as proxy:
+        dataset = await asyncio.to_thread(
+            read_table, attrs.evolve(config, dsn=proxy.dsn), name, blocks=2
+        )
+        losing = proxy.once(says(word), "reset")
+        if word == "count(*)":
+            assert await asyncio.to_thread(dataset.count) == 1_000
+        else:
+            rows = await asyncio.to_thread(rows_of, dataset)
+            assert sorted(int(str(row["n"])) for row in rows) == list(range(1, 1_001))
+        assert losing.hits == 1
+
+
+def test_wrong_uses_say_what_is_wrong(config: PoolConfig) -> None:
+    canary = f"canary{fresh()}"
+    read: Callable[..., object] = getattr(datasets, "read_trades")  # noqa: B009
+    with pytest.raises(ConfigError, match="a PoolConfig travels") as refused:
+        read(f"postgresql://user:{canary}@localhost/db")
+    assert canary not in str(refused.value)
+    with pytest.raises(ConfigError, match="columns are several"):
+        read_trades(config, columns="price")
+    for blocks in (0, -1, "3", 1.5, True):
+        with pytest.raises(ConfigError, match="blocks must be a whole number"):
+            read(config, blocks=blocks)
+    with pytest.raises(ConfigError, match=r"trades is no table of Price: .*interval"):
+        read_table(config, "trades", quantdb.Price)
 
 
 # Pushdown

@@ -36,6 +36,7 @@ from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError, InexactValue
 from quantdb.ray.data import rays
 from quantdb.ray.data.digest import digest_of
+from quantdb.ray.data.ledger import ledger_made
 from quantdb.ray.data.rays import TaskContext
 from quantdb.ray.data.sink import Sink, Written
 from quantdb.repo import Repo
@@ -49,6 +50,7 @@ pytestmark = [
 # Workers cannot import this file.
 getattr(cloudpickle, "register_pickle_by_value")(sys.modules[__name__])  # noqa: B009
 _table_of: Final[Callable[..., pa.Table]] = getattr(pa.Table, "from_pylist")  # noqa: B009
+put: Final[Callable[..., None]] = rays.written
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +138,7 @@ async def test_a_run_adds_only_what_no_run_before_has_stored(
         report = write(frame(trades, 8, ids=False), config, TradeRepo, job=job)
         assert report == Ingest(inserted=inserted, existing=1_000 - inserted)
         assert await stored(pool, symbol) == (1_000, 500)
-    with pytest.raises(Conflict, match="not the one that an earlier run stored"):
+    with pytest.raises(Conflict, match="8 blocks that this one does not have"):
         write(frame(trades, 3, ids=False), config, TradeRepo, job=job)
     assert await stored(pool, symbol) == (1_000, 500)
     assert datasets.forget(config, job) == 8
@@ -155,6 +157,38 @@ async def test_blocks_that_come_in_another_order_are_known_again(
     with pytest.raises(Conflict, match="4 blocks that this one does not have"):
         write(frame_of(tables[:2]), config, TradeRepo, job=job)
     assert (await stored(pool, symbol))[0] == 60
+
+
+async def test_a_job_that_is_cut_otherwise_stores_no_row_twice(
+    config: PoolConfig, pool: Pool
+) -> None:
+    symbol, job = fresh(), fresh()
+    trades = trades_of(symbol, 40)
+    nothing, whole = table_of([], ids=False), table_of(trades, ids=False)
+    halves = [whole.slice(0, 20), whole.slice(20)]
+    # Stopped when it had stored one, by a task whose number is none of the next run.
+    write(frame_of([nothing, nothing, halves[1]]), config, TradeRepo, job=job)
+    with pytest.raises(Conflict, match=r"1 blocks that this one does not have.*nothing was stored"):
+        write(frame_of([whole]), config, TradeRepo, job=job)
+    assert await stored(pool, symbol) == (20, sum(trade.price for trade in trades[20:]))
+    report = write(frame_of(halves), config, TradeRepo, job=job)
+    assert report == Ingest(inserted=20, existing=20)
+    assert await stored(pool, symbol) == (40, sum(trade.price for trade in trades))
+
+
+async def test_runs_at_once_that_are_cut_otherwise_are_told(config: PoolConfig, pool: Pool) -> None:
+    symbol, job = fresh(), fresh()
+    whole = table_of(trades_of(symbol, 40), ids=False)
+    first = Sink(config, TradeRepo, job)
+    second = Sink(config, TradeRepo, job)
+    await ledger_made(pool)
+    put(frame_of([whole.slice(0, 20)]), first, 1, ordered=True)
+    with pytest.raises(Conflict, match="not the one that an earlier run stored"):
+        put(frame_of([whole]), second, 1, ordered=True)
+    nothing = whole.slice(0, 0)
+    with pytest.raises(Conflict, match="1 blocks that this one does not have"):
+        put(frame_of([nothing, whole.slice(20)]), second, 1, ordered=True)
+    assert (await stored(pool, symbol))[0] == 40
 
 
 @pytest.mark.parametrize("ids", [True, False])
@@ -195,9 +229,6 @@ async def test_a_row_that_contradicts_a_stored_one_is_named_and_its_block_not_st
         )
     assert (refused.value.constraint, refused.value.row) == ("trades_pkey", 10)
     assert (await stored(pool, symbol))[0] == 1
-
-
-put: Final[Callable[..., None]] = rays.written
 
 
 class Dying(Sink):
@@ -304,6 +335,15 @@ async def test_rows_without_a_key_are_written_under_the_name_of_a_job_only(
     with pytest.raises(ConfigError, match="give the job a name"):
         write(frame(trades_of(symbol, 3), 1, ids=False), config, TradeRepo)
     assert (await stored(pool, symbol))[0] == 0
+
+
+def test_what_cannot_store_is_refused_before_anything_runs(config: PoolConfig) -> None:
+    data = frame(trades_of("X", 1), 1)
+    for wrong in (quantdb.UserRepo, int, None, "TradeRepo"):
+        with pytest.raises(ConfigError, match="has insert_table or upsert_table"):
+            write(data, config, wrong)
+    with pytest.raises(ConfigError, match="a PoolConfig travels"):
+        write(data, "postgresql://localhost/db", TradeRepo)
 
 
 @pytest.mark.parametrize("job", ["", " ", "a\0b", 7])

@@ -199,6 +199,10 @@ def _table(  # noqa: PLR0913, PLR0917 - those of `table_plan`
 
 
 def _dataset(snapshot: Snapshot, plan: Plan, wanted: _Wanted) -> Dataset:
+    if isinstance(wanted.columns, str):
+        raise ConfigError(f"columns are several: [{wanted.columns!r}]")
+    if wanted.blocks is not None and (type(wanted.blocks) is not int or wanted.blocks < 1):
+        raise ConfigError(f"blocks must be a whole number from 1: {wanted.blocks!r}")
     source = Source(snapshot, plan, wanted.columns)
     tasks = tasks_at_once(snapshot.config, wanted.connections, beside=1)
     size = source.estimate_inmemory_data_size()

@@ -18,7 +18,7 @@ from quantdb.errors import ConfigError, Conflict
 from quantdb.models import Ingest
 from quantdb.pool import Pool
 
-__all__ = ["Stored", "forgotten", "ledger_made", "must_be_whole", "stored_once"]
+__all__ = ["Stored", "forgotten", "keyless", "ledger_made", "must_be_whole", "stored_once"]
 
 
 @attrs.frozen
@@ -98,12 +98,18 @@ async def stored_once(
         *key,
         len(entries),
         block.place,
+        block.keyed,
         block.claim,
         report.inserted,
         report.updated,
         report.existing,
     )
     return report
+
+
+async def keyless(pool: Pool, job: str, target: str) -> list[bytes]:
+    """Return what the blocks hold that a job has stored of rows without keys."""
+    return await datasets.KEYLESS.all(pool, job, target)
 
 
 async def must_be_whole(pool: Pool, job: str, target: str, run: str) -> None:

@@ -13,7 +13,7 @@ from quantdb.columns.arrow import arrays_of, nulls, table_of
 from quantdb.columns.reading import Wanted, streamed
 from quantdb.config import PoolConfig
 from quantdb.datasets import Shown
-from quantdb.errors import ConnectionLost, PoolTimeout
+from quantdb.errors import CommitUnknown, ConnectionLost, PoolTimeout
 from quantdb.ray.data import texts
 from quantdb.ray.data.loops import pumped
 from quantdb.ray.data.planning import as_statement
@@ -65,7 +65,7 @@ class Part:
         some: list[pa.RecordBatch] = []
         rows = 0
         gave = False
-        async with aclosing(self._batches()) as batches:
+        async with aclosing(self._batches(self.schema)) as batches:
             async for batch in batches:
                 some.append(batch)
                 rows += batch.num_rows
@@ -81,19 +81,19 @@ class Part:
     async def _counted(self) -> AsyncGenerator[pa.Table, None]:
         counts = pa.schema([pa.field("rows", pa.int64())])
         rows = 0
-        async with aclosing(self._once(counts)) as batches:
+        async with aclosing(self._batches(counts)) as batches:
             async for batch in batches:
                 rows += sum(n for n in arrays_of(batch)[0].to_pylist() if isinstance(n, int))
         yield table_of([nulls(rows, pa.null())], names=[STUB])
 
-    async def _batches(self) -> AsyncGenerator[pa.RecordBatch, None]:
+    async def _batches(self, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch, None]:
         """Give all rows once; when the connection is lost, go on behind those that were given."""
         clock = asyncio.get_running_loop().time
         taken, until, pause = 0, 0.0, _FIRST_PAUSE
         while True:
             skipped = taken
             try:
-                async with aclosing(self._once(self.schema)) as batches:
+                async with aclosing(self._once(schema)) as batches:
                     async for batch in batches:
                         if skipped >= batch.num_rows:
                             skipped -= batch.num_rows
@@ -103,6 +103,8 @@ class Part:
                         taken += rest.num_rows
                         until, pause = 0.0, _FIRST_PAUSE
                         yield rest
+            except CommitUnknown:  # all is read, and there was nothing to commit
+                return
             except (ConnectionLost, PoolTimeout):
                 until = until or clock() + self.config.retry_timeout
                 if clock() + pause >= until:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 from typing import Final, TypeGuard, TypeVar
 
+import asyncpg
 import attrs
 import pyarrow as pa
 
@@ -122,7 +123,12 @@ async def _described(connection: Connection, plan: Plan, wanted: "type | pa.Sche
     else:
         text, args = texts.selecting(plan.origin, model.names, (), ())
     statement = as_statement(plan.file, text, len(args))
-    await statement.admitted(connection, args, None)
+    try:
+        await statement.admitted(connection, args, None)
+    except asyncpg.UndefinedColumnError as error:
+        if not isinstance(wanted, type):
+            raise
+        raise ConfigError(f"{plan.name} is no table of {wanted.__qualname__}: {error}") from error
     attributes = (await statement.described(connection, None)).get_attributes()
     schema = schema_of_result(
         attributes, None if model is None else _in_rays_types(model), plan.file.path

@@ -13,6 +13,7 @@ from quantdb import datasets
 from quantdb.config import PoolConfig
 from quantdb.database import Connection, Database
 from quantdb.errors import ConfigError
+from quantdb.exact import brief
 from quantdb.models import Ingest
 from quantdb.pool import Pool, create_pool
 from quantdb.ray.data.digest import digest_of
@@ -64,6 +65,9 @@ class Sink(Datasink[Written]):
         config: Where the database is.
         repository: Makes the repository of a connection.
         job: Under what name the ledger has the blocks; None for no ledger.
+
+    Raises:
+        ConfigError: They are no configuration, or no repository that stores columns.
     """
 
     def __init__(
@@ -73,8 +77,8 @@ class Sink(Datasink[Written]):
         job: str | None,
     ) -> None:
         self.report = Ingest(inserted=0, existing=0)
-        self._config = config
-        self._repository = repository
+        self._config = one_connection(config)
+        self._repository = _checked(repository)
         self._job = job
         self._run = token_hex(8)
         self._target: str = getattr(repository, "__qualname__", repr(repository))
@@ -87,7 +91,7 @@ class Sink(Datasink[Written]):
         """Store the blocks of a task and report what became of their rows."""
         written = _NOTHING
         with Loop() as loop:
-            pool = create_pool(one_connection(self._config))
+            pool = create_pool(self._config)
             loop.run(_opened(pool))
             try:
                 for number, block in enumerate(blocks):
@@ -142,7 +146,7 @@ class Sink(Datasink[Written]):
         job, target, run = self._job, self._target, self._run
 
         async def look() -> None:
-            async with create_pool(one_connection(self._config)) as pool:
+            async with create_pool(self._config) as pool:
                 await must_be_whole(pool, job, target, run)
 
         with Loop() as loop:
@@ -161,6 +165,21 @@ def _sum(one: Written, other: Written) -> Written:
         ),
         keyed=one.keyed and other.keyed,
     )
+
+
+def _checked(
+    repository: Callable[[Database], Inserts | Upserts],
+) -> Callable[[Database], Inserts | Upserts]:
+    given: object = repository
+    stores = not isinstance(given, type) or (
+        hasattr(given, "insert_table") or hasattr(given, "upsert_table")
+    )
+    if not callable(given) or not stores:
+        raise ConfigError(
+            "a dataset is written by a class of repositories that has insert_table or "
+            f"upsert_table, such as TradeRepo; not by {brief(repr(given))}"
+        )
+    return repository
 
 
 async def _opened(pool: Pool) -> None:

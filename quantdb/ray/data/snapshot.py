@@ -19,6 +19,7 @@ from quantdb.datasets import Shown
 from quantdb.errors import QuantDBError
 from quantdb.pool import create_pool
 from quantdb.ray.data import texts
+from quantdb.ray.exposure import refuse_text
 from quantdb.transaction import transaction
 
 __all__ = ["Snapshot", "SnapshotLost", "joined", "one_connection"]
@@ -41,7 +42,12 @@ class SnapshotLost(QuantDBError):
 
 
 def one_connection(config: PoolConfig) -> PoolConfig:
-    """Return the configuration of a pool of one connection, for one piece of work."""
+    """Return the configuration of a pool of one connection, for one piece of work.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    refuse_text(config)
     return attrs.evolve(config, min_size=0, max_size=1)
 
 

@@ -13,10 +13,11 @@ from quantdb.models import Ingest
 from quantdb.pool import Pool, create_pool
 from quantdb.ray.data import rays
 from quantdb.ray.data.entries import tasks_at_once
-from quantdb.ray.data.ledger import forgotten, ledger_made
+from quantdb.ray.data.ledger import forgotten, keyless, ledger_made
 from quantdb.ray.data.loops import Loop
 from quantdb.ray.data.sink import Inserts, Sink, Upserts
 from quantdb.ray.data.snapshot import one_connection
+from quantdb.ray.data.survey import Survey
 
 __all__ = ["forget", "write"]
 
@@ -37,7 +38,8 @@ def write(
     and stores what is not there yet. With a *job*, a ledger has each block that is stored, from the
     same transaction: to write the dataset again under that name, after it has failed halfway or for
     no reason, adds what is missing, which may be nothing, and rows without a key of their own, such
-    as trades without an id, are stored once. Their dataset must give the same blocks each time.
+    as trades without an id, are stored once. Their dataset must give the same blocks each time; it
+    is executed twice when only some of them are stored, to see that before anything is.
 
     Args:
         dataset: Its columns are those of the repository's model.
@@ -55,11 +57,19 @@ def write(
         Conflict: A row contradicts a stored one; or an earlier run of the job was of other blocks.
         ConfigError: The rows have no keys, and there is no job; or there is no ledger.
     """
+    sink = Sink(config, repository, job)
+    tasks = tasks_at_once(config, connections, beside=0)
     if job is not None:
         _named(job)
         _on(config, ledger_made)
-    sink = Sink(config, repository, job)
-    tasks = tasks_at_once(config, connections, beside=0)
+        stored = _on(config, lambda pool: keyless(pool, job, sink.get_name()))
+        if stored:
+            # Each block that it stores now may have rows of one that is stored already, if it is
+            # cut otherwise: so look at all before.
+            survey = Survey(job, stored)
+            rays.written(dataset, survey, tasks, ordered=True)
+            if not survey.lacking:
+                return Ingest(inserted=0, existing=survey.rows)
     rays.written(dataset, sink, tasks, ordered=job is not None)
     return sink.report
 
