@@ -102,7 +102,8 @@ class Opener:
                             self._open()
                             return connection
         except TimeoutError:
-            if not attempts:  # there was no turn for it, after what another was told
+            if error is None and (self._line.refused or not attempts):
+                # There was no turn for it, or no time left in it, after what another was told.
                 error = self._line.last
             raise self._given_up(error, budget, attempts) from error
         meaning = _meaning(error, self._target)

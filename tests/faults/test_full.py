@@ -12,6 +12,7 @@ import quantdb
 from quantdb import PoolConfig, PoolTimeout
 from quantdb.crowding import Line, is_full
 from quantdb.embedded import EmbeddedPostgres
+from quantdb.opening import Opener
 
 OPEN = 9 - 1
 """Connections of the small server that are neither a superuser's nor the test's own."""
@@ -161,3 +162,25 @@ async def test_pauses_grow_to_a_limit_and_no_two_are_alike() -> None:
     assert first != second
     assert 0.02 <= first[0] <= 0.25
     assert all(0.2 <= pause <= 0.75 for pause in (*first[4:], *second[4:]))
+
+
+async def test_a_last_attempt_that_is_cut_short_says_what_the_others_were_told(
+    dsn_of_app: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts = 0
+
+    async def full_then_silent(_opener: Opener, _budget: float) -> object:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            raise asyncpg.TooManyConnectionsError("sorry, too many clients already")
+        await asyncio.sleep(60)
+        return None
+
+    monkeypatch.setattr(Opener, "_first_to_answer", full_then_silent)
+    opener = Opener(PoolConfig(dsn_of_app, connect_timeout=0.5))
+    told = await asyncio.gather(opener(), opener(), return_exceptions=True)
+    assert attempts == 2
+    for error in told:
+        assert isinstance(error, quantdb.PoolTimeout)
+        assert "had no connection to spare" in str(error)
