@@ -1,6 +1,7 @@
 """How a block of work begins on a connection, and how it ends."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
@@ -86,32 +87,65 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        connection = self._connection
-        if error is None and not self._exposed:
-            self._pool.health.succeeded(self._began)
-            if self._pool.took_back_clean(connection):
-                return
+        pool, connection = self._pool, self._connection
         if self._exposed:
             self._lent.taken()
-        # A lost connection that is not this one is another database's.
-        if not (isinstance(error, ConnectionLost) and is_alive(connection)):
-            if isinstance(error, ReadOnly) and not self._readonly:
-                connection.retired = True  # a standby's, be the others dropped just before or not
-            _tell(self._pool, error, self._began, readonly=self._readonly)
-        await self._pool.take_back(connection, error)
+        if error is None:
+            pool.health.succeeded(self._began)
+            if pool.took_back_clean(connection):
+                return
+        elif isinstance(error, ReadOnly) and not self._readonly:
+            connection.retired = True  # a standby's, be the others dropped just before or not
+            pool.drop_sessions(f"the server takes no writes: {error}")
+        elif isinstance(error, CommitUnknown):
+            pool.health.failed(error)
+        elif isinstance(error, ConnectionLost) and not is_alive(connection):
+            # One that is not this one's is another database's.
+            pool.health.failed(error)
+        await pool.take_back(connection, error)
 
 
-def _tell(pool: Pool, error: BaseException | None, began: float, *, readonly: bool) -> None:
-    """Let a pool know how the block of a borrower ended."""
-    if error is None:
-        pool.health.succeeded(began)
-    elif isinstance(error, ReadOnly) and not readonly:
-        pool.drop_sessions(f"the server takes no writes: {error}")
-    elif isinstance(error, ConnectionLost | CommitUnknown):
-        pool.health.failed(error)
+class _InTransaction(Borrowed):
+    """A connection of a pool of ours for a block that is a transaction."""
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> Connection:
+        given = await super().__aenter__()
+        try:
+            await self._begin()
+        except BaseException as error:
+            await super().__aexit__(type(error), error, None)
+            raise
+        return given
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if error is not None:
+                await _rolled_back_after(self._connection, self, error)
+            await self._commit()
+        except BaseException as problem:
+            await super().__aexit__(type(problem), problem, None)
+            raise
+        await super().__aexit__(None, None, None)
+
+    @abstractmethod
+    async def _begin(self) -> None: ...
+
+    @abstractmethod
+    async def _commit(self) -> None: ...
+
+    @abstractmethod
+    async def rollback(self) -> None:
+        """Undo what was done in it."""
 
 
-class PoolTransaction(Borrowed):
+class PoolTransaction(_InTransaction):
     """A transaction on a connection of a pool of ours."""
 
     __slots__ = ("_block", "_isolation", "_settings")
@@ -130,18 +164,12 @@ class PoolTransaction(Borrowed):
         self._isolation: Final[Isolation | None] = isolation
         self._settings: Final = settings
 
-    async def __aenter__(self) -> Connection:
-        given = await super().__aenter__()
+    async def _begin(self) -> None:
         connection = self._connection
-        try:
-            self._block = self._made()
-            await _started(connection, self._block, self._settings)
-            if self._settings:
-                await self._settled(connection)
-        except BaseException as error:
-            await super().__aexit__(type(error), error, None)
-            raise
-        return given
+        self._block = self._made()
+        await _started(connection, self._block, self._settings)
+        if self._settings:
+            await self._settled(connection)
 
     def _made(self) -> Block:
         try:
@@ -156,55 +184,25 @@ class PoolTransaction(Borrowed):
         except BaseException as error:
             await _rolled_back_after(connection, self._block, error)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is None:
-                await _ended_well(self._connection, self._block)
-            else:
-                await _rolled_back_after(self._connection, self._block, error)
-        except BaseException as problem:
-            await super().__aexit__(type(problem), problem, None)
-            raise
-        await super().__aexit__(None, None, None)
+    async def _commit(self) -> None:
+        await _ended_well(self._connection, self._block)
+
+    async def rollback(self) -> None:
+        """Roll back as the driver does."""
+        await self._block.rollback()
 
 
-class OwnTransaction(Borrowed):
+class OwnTransaction(_InTransaction):
     """A transaction on a connection of a pool of ours, without more, for statements of ours."""
 
     __slots__ = ()
 
-    async def __aenter__(self) -> Connection:
-        await super().__aenter__()
-        connection = self._connection
+    async def _begin(self) -> None:
         try:
-            await plain_execute(connection, "BEGIN READ ONLY;" if self._readonly else "BEGIN;")
+            begin = "BEGIN READ ONLY;" if self._readonly else "BEGIN;"
+            await plain_execute(self._connection, begin)
         except BaseException as error:
-            try:
-                _fail_to_begin(connection, error)
-            except BaseException as problem:
-                await super().__aexit__(type(problem), problem, None)
-                raise
-        return connection
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        try:
-            if error is not None:
-                await _rolled_back_after(self._connection, self, error)
-            await self._commit()
-        except BaseException as problem:
-            await super().__aexit__(type(problem), problem, None)
-            raise
-        await super().__aexit__(None, None, None)
+            _fail_to_begin(self._connection, error)
 
     async def _commit(self) -> None:
         connection = self._connection

@@ -4,15 +4,13 @@
 hold now, and a headroom, so that a migration, a ``psql`` and the monitoring still get in.
 """
 
-import asyncio
-from concurrent.futures import Future
-from threading import Thread
 from typing import Final
 
 import attrs
 
 from quantdb.config import PoolConfig
 from quantdb.database import Database
+from quantdb.loopthread import LoopThread
 from quantdb.pool import create_pool
 from quantdb.query import Query
 from quantdb.sqlfile import sql_folder
@@ -106,17 +104,9 @@ def ask(config: PoolConfig) -> Room:
     Raises:
         QuantDBError: The server cannot be asked, or the driver's error if that says why.
     """
-    answer: Future[Room] = Future()
-
-    def run() -> None:
-        try:
-            answer.set_result(asyncio.run(_asked(config)))
-        except BaseException as error:
-            answer.set_exception(error)
-
     # A thread of its own, because the caller's may have an event loop that runs.
-    Thread(target=run, name="quantdb-room", daemon=True).start()
-    return answer.result()
+    with LoopThread("quantdb-room") as loop:
+        return loop.run(_asked(config))
 
 
 async def _asked(config: PoolConfig) -> Room:

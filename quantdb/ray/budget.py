@@ -11,7 +11,7 @@ from quantdb.outcomes import OF_THE_DRIVER
 from quantdb.ray.exposure import refuse_text, warn_if_exposed
 from quantdb.room import WORKER_NAME, ask
 
-__all__ = ["worker_config"]
+__all__ = ["must_be_count", "worker_config"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -59,8 +59,7 @@ def worker_config(config: PoolConfig, *, workers: int) -> PoolConfig:
         ConfigError: *workers* is no whole number from 1, or *config* is something else.
     """
     refuse_text(config)
-    if not _is_count(workers):
-        raise ConfigError(f"workers must be a whole number from 1: {workers!r}")
+    must_be_count("workers", workers)
     warn_if_exposed()
     default_name = attrs.fields(PoolConfig).application_name.default
     named = config.application_name != default_name
@@ -112,5 +111,7 @@ def _budget(config: PoolConfig, each: PoolConfig) -> int:
     return min(config.max_size, spare)
 
 
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def must_be_count(name: str, value: object) -> None:
+    """Raise ConfigError unless a value is a whole number from 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} must be a whole number from 1: {value!r}")

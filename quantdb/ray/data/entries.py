@@ -14,6 +14,7 @@ from quantdb.config import PoolConfig
 from quantdb.errors import ConfigError
 from quantdb.models import Price, Trade
 from quantdb.query import Query
+from quantdb.ray.budget import must_be_count
 from quantdb.ray.data import rays
 from quantdb.ray.data.planning import query_plan, table_plan
 from quantdb.ray.data.plans import Plan
@@ -160,8 +161,8 @@ def tasks_at_once(config: PoolConfig, connections: int | None, beside: int) -> i
     Raises:
         ConfigError: *connections* is no whole number from 1.
     """
-    if connections is not None and (type(connections) is not int or connections < 1):
-        raise ConfigError(f"connections must be a whole number from 1: {connections!r}")
+    if connections is not None:
+        must_be_count("connections", connections)
     tasks = max(1, (connections or config.max_size) - beside)
     there = rays.cpus()
     if connections is None and tasks < there:
@@ -201,8 +202,8 @@ def _table(  # noqa: PLR0913, PLR0917 - those of `table_plan`
 def _dataset(snapshot: Snapshot, plan: Plan, wanted: _Wanted) -> Dataset:
     if isinstance(wanted.columns, str):
         raise ConfigError(f"columns are several: [{wanted.columns!r}]")
-    if wanted.blocks is not None and (type(wanted.blocks) is not int or wanted.blocks < 1):
-        raise ConfigError(f"blocks must be a whole number from 1: {wanted.blocks!r}")
+    if wanted.blocks is not None:
+        must_be_count("blocks", wanted.blocks)
     source = Source(snapshot, plan, wanted.columns)
     tasks = tasks_at_once(snapshot.config, wanted.connections, beside=1)
     size = source.estimate_inmemory_data_size()

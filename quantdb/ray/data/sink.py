@@ -20,7 +20,7 @@ from quantdb.ray.data.digest import digest_of
 from quantdb.ray.data.ledger import Stored, must_be_whole, stored_once
 from quantdb.ray.data.loops import Loop
 from quantdb.ray.data.rays import TaskContext, block_of
-from quantdb.ray.data.snapshot import one_connection
+from quantdb.ray.data.single import on_one_connection, one_connection
 from quantdb.repos import PriceRepo, TradeRepo
 from quantdb.scopes import bulk_scope, call
 
@@ -144,13 +144,7 @@ class Sink(Datasink[Written]):
         if self._job is None or written.keyed:
             return
         job, target, run = self._job, self._target, self._run
-
-        async def look() -> None:
-            async with create_pool(self._config) as pool:
-                await must_be_whole(pool, job, target, run)
-
-        with Loop() as loop:
-            loop.run(look())
+        on_one_connection(self._config, lambda pool: must_be_whole(pool, job, target, run))
 
 
 _NOTHING: Final = Written(Ingest(inserted=0, existing=0), keyed=True)

@@ -19,10 +19,10 @@ from quantdb.datasets import Shown
 from quantdb.errors import QuantDBError
 from quantdb.pool import create_pool
 from quantdb.ray.data import texts
-from quantdb.ray.exposure import refuse_text
+from quantdb.ray.data.single import one_connection
 from quantdb.transaction import transaction
 
-__all__ = ["Snapshot", "SnapshotLost", "joined", "one_connection"]
+__all__ = ["Snapshot", "SnapshotLost", "joined"]
 
 T = TypeVar("T")
 
@@ -39,16 +39,6 @@ class SnapshotLost(QuantDBError):
 
     No block is ever read from another state. Make the dataset anew.
     """
-
-
-def one_connection(config: PoolConfig) -> PoolConfig:
-    """Return the configuration of a pool of one connection, for one piece of work.
-
-    Raises:
-        ConfigError: It is none.
-    """
-    refuse_text(config)
-    return attrs.evolve(config, min_size=0, max_size=1)
 
 
 class Snapshot:

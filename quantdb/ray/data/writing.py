@@ -1,6 +1,6 @@
 """Datasets into the database."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TypeVar
 
 from ray.data import Dataset
@@ -10,13 +10,11 @@ from quantdb.config import PoolConfig
 from quantdb.database import Database
 from quantdb.errors import ConfigError
 from quantdb.models import Ingest
-from quantdb.pool import Pool, create_pool
 from quantdb.ray.data import rays
 from quantdb.ray.data.entries import tasks_at_once
 from quantdb.ray.data.ledger import forgotten, keyless, ledger_made
-from quantdb.ray.data.loops import Loop
+from quantdb.ray.data.single import on_one_connection
 from quantdb.ray.data.sink import Inserts, Sink, Upserts
-from quantdb.ray.data.snapshot import one_connection
 from quantdb.ray.data.survey import Survey
 
 __all__ = ["forget", "write"]
@@ -61,8 +59,8 @@ def write(
     tasks = tasks_at_once(config, connections, beside=0)
     if job is not None:
         _named(job)
-        _on(config, ledger_made)
-        stored = _on(config, lambda pool: keyless(pool, job, sink.get_name()))
+        on_one_connection(config, ledger_made)
+        stored = on_one_connection(config, lambda pool: keyless(pool, job, sink.get_name()))
         if stored:
             # Each block that it stores now may have rows of one that is stored already, if it is
             # cut otherwise: so look at all before.
@@ -80,7 +78,7 @@ def forget(config: PoolConfig, job: str) -> int:
     Written again under that name, rows without keys are stored again.
     """
     _named(job)
-    return _on(config, lambda pool: forgotten(pool, job))
+    return on_one_connection(config, lambda pool: forgotten(pool, job))
 
 
 def _named(job: object) -> None:
@@ -90,12 +88,3 @@ def _named(job: object) -> None:
         raise ConfigError(f"job {refusal}") from None
     if not named:
         raise ConfigError("job must not be blank")
-
-
-def _on(config: PoolConfig, work: Callable[[Pool], Awaitable[T]]) -> T:
-    async def done() -> T:
-        async with create_pool(one_connection(config)) as pool:
-            return await work(pool)
-
-    with Loop() as loop:
-        return loop.run(done())
