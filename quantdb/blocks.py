@@ -1,11 +1,10 @@
 """How a block of work begins on a connection, and how it ends."""
 
 import asyncio
-from abc import abstractmethod
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
-from typing import Final, NoReturn, Protocol
+from typing import Final, NoReturn
 
 import asyncpg
 
@@ -20,31 +19,24 @@ from quantdb.errors import (
     TransactionAborted,
 )
 from quantdb.leases import Lent
-from quantdb.outcomes import fail, is_lost, swallowed
+from quantdb.outcomes import fail, is_lost
 from quantdb.pool import Pool
-from quantdb.session import GRACE, plain_execute
+from quantdb.session import GRACE
 from quantdb.settings import opening_statements
 
 __all__ = [
     "Borrowed",
-    "OwnTransaction",
     "PoolTransaction",
     "begun",
     "ended",
     "fail_inside",
+    "fail_to_begin",
+    "fail_to_commit",
+    "given_up",
     "is_alive",
+    "refuse_ended",
+    "rolled_back_after",
 ]
-
-
-class _Undone(Protocol):
-    """A transaction that can be rolled back."""
-
-    async def rollback(self) -> None: ...
-
-
-# A call on a pool of ours is what is done most, so its blocks are classes: the generator of a
-# context manager costs as much as all else that they do. And what is done when all goes well is
-# done in few steps.
 
 
 class Borrowed(AbstractAsyncContextManager[Connection]):
@@ -70,16 +62,12 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         self._exposed: Final = exposed
 
     async def __aenter__(self) -> Connection:
-        pool = self._pool
         self._began = asyncio.get_running_loop().time()
-        connection = pool.lease_at_once(block=not self._forgettable)
-        if connection is None:
-            connection = await pool.lease(None, block=not self._forgettable)
-        self._connection = connection
+        self._connection = await self._pool.lease(None, block=not self._forgettable)
         if self._exposed:
-            self._lent = Lent(connection)
+            self._lent = Lent(self._connection)
             return self._lent
-        return connection
+        return self._connection
 
     async def __aexit__(
         self,
@@ -87,28 +75,48 @@ class Borrowed(AbstractAsyncContextManager[Connection]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pool, connection = self._pool, self._connection
         if self._exposed:
             self._lent.taken()
         if error is None:
-            pool.health.succeeded(self._began)
-            if pool.took_back_clean(connection):
-                return
-        elif isinstance(error, ReadOnly) and not self._readonly:
-            connection.retired = True  # a standby's, be the others dropped just before or not
-            pool.drop_sessions(f"the server takes no writes: {error}")
-        elif isinstance(error, CommitUnknown):
-            pool.health.failed(error)
-        elif isinstance(error, ConnectionLost) and not is_alive(connection):
-            # One that is not this one's is another database's.
-            pool.health.failed(error)
-        await pool.take_back(connection, error)
+            self._pool.health.succeeded(self._began)
+            await self._pool.take_back(self._connection, None)
+        else:
+            await given_up(self._pool, self._connection, error, readonly=self._readonly)
 
 
-class _InTransaction(Borrowed):
+async def given_up(
+    pool: Pool, connection: PooledConnection, error: BaseException, *, readonly: bool
+) -> None:
+    """Give a connection back after an error, and have the pool hear what that says of others."""
+    if isinstance(error, ReadOnly) and not readonly:
+        connection.retired = True  # a standby's, be the others dropped just before or not
+        pool.drop_sessions(f"the server takes no writes: {error}")
+    elif isinstance(error, CommitUnknown):
+        pool.health.failed(error)
+    elif isinstance(error, ConnectionLost) and not is_alive(connection):
+        # One that is not this one's is another database's.
+        pool.health.failed(error)
+    await pool.take_back(connection, error)
+
+
+class PoolTransaction(Borrowed):
     """A connection of a pool of ours for a block that is a transaction."""
 
-    __slots__ = ()
+    __slots__ = ("_block", "_isolation", "_settings")
+
+    def __init__(  # noqa: PLR0913 - those of `transaction`, and what becomes of it
+        self,
+        pool: Pool,
+        isolation: Isolation | None,
+        settings: Mapping[str, str],
+        *,
+        readonly: bool,
+        forgettable: bool,
+        exposed: bool,
+    ) -> None:
+        super().__init__(pool, readonly=readonly, forgettable=forgettable, exposed=exposed)
+        self._isolation: Final[Isolation | None] = isolation
+        self._settings: Final = settings
 
     async def __aenter__(self) -> Connection:
         given = await super().__aenter__()
@@ -127,42 +135,12 @@ class _InTransaction(Borrowed):
     ) -> None:
         try:
             if error is not None:
-                await _rolled_back_after(self._connection, self, error)
-            await self._commit()
+                await rolled_back_after(self._connection, self._block.rollback, error)
+            await _ended_well(self._connection, self._block)
         except BaseException as problem:
             await super().__aexit__(type(problem), problem, None)
             raise
         await super().__aexit__(None, None, None)
-
-    @abstractmethod
-    async def _begin(self) -> None: ...
-
-    @abstractmethod
-    async def _commit(self) -> None: ...
-
-    @abstractmethod
-    async def rollback(self) -> None:
-        """Undo what was done in it."""
-
-
-class PoolTransaction(_InTransaction):
-    """A transaction on a connection of a pool of ours."""
-
-    __slots__ = ("_block", "_isolation", "_settings")
-
-    def __init__(  # noqa: PLR0913 - those of `transaction`, and what becomes of it
-        self,
-        pool: Pool,
-        isolation: Isolation | None,
-        settings: Mapping[str, str],
-        *,
-        readonly: bool,
-        forgettable: bool,
-        exposed: bool,
-    ) -> None:
-        super().__init__(pool, readonly=readonly, forgettable=forgettable, exposed=exposed)
-        self._isolation: Final[Isolation | None] = isolation
-        self._settings: Final = settings
 
     async def _begin(self) -> None:
         connection = self._connection
@@ -182,41 +160,7 @@ class PoolTransaction(_InTransaction):
         try:
             await _settle(connection, self._settings)
         except BaseException as error:
-            await _rolled_back_after(connection, self._block, error)
-
-    async def _commit(self) -> None:
-        await _ended_well(self._connection, self._block)
-
-    async def rollback(self) -> None:
-        """Roll back as the driver does."""
-        await self._block.rollback()
-
-
-class OwnTransaction(_InTransaction):
-    """A transaction on a connection of a pool of ours, without more, for statements of ours."""
-
-    __slots__ = ()
-
-    async def _begin(self) -> None:
-        try:
-            begin = "BEGIN READ ONLY;" if self._readonly else "BEGIN;"
-            await plain_execute(self._connection, begin)
-        except BaseException as error:
-            _fail_to_begin(self._connection, error)
-
-    async def _commit(self) -> None:
-        connection = self._connection
-        _refuse_ended(connection)
-        try:
-            answer = await plain_execute(connection, "COMMIT;")
-        except BaseException as error:
-            _fail_to_commit(connection, error)
-        if answer == "ROLLBACK":
-            raise swallowed()
-
-    async def rollback(self) -> None:
-        """Roll back; a connection that is cut short knows how long it has for that."""
-        await self._connection.execute("ROLLBACK;")
+            await rolled_back_after(connection, self._block.rollback, error)
 
 
 @asynccontextmanager
@@ -235,16 +179,16 @@ async def begun(
             await _settle(connection, settings)
         yield
     except BaseException as error:
-        await _rolled_back_after(connection, block, error)
+        await rolled_back_after(connection, block.rollback, error)
     else:
         await _ended_well(connection, block)
 
 
-async def _rolled_back_after(
-    connection: Connection, block: _Undone, error: BaseException
+async def rolled_back_after(
+    connection: Connection, rollback: Callable[[], Awaitable[object]], error: BaseException
 ) -> NoReturn:
     """Roll back, and raise what the error that left the block means."""
-    alive = await _rolled_back(connection, block, error)
+    alive = await _rolled_back(connection, rollback, error)
     if isinstance(error, Exception):
         fail_inside(error, alive=alive)
     raise error
@@ -252,14 +196,14 @@ async def _rolled_back_after(
 
 async def _ended_well(connection: Connection, block: Block) -> None:
     """Commit a block that no error has left."""
-    _refuse_ended(connection)
+    refuse_ended(connection)
     try:
         await block.commit()
     except BaseException as error:
-        _fail_to_commit(connection, error)
+        fail_to_commit(connection, error)
 
 
-def _refuse_ended(connection: Connection) -> None:
+def refuse_ended(connection: Connection) -> None:
     """Raise if there is no transaction left to commit."""
     if not is_alive(connection):
         raise ConnectionLost("the connection was lost before COMMIT")
@@ -274,10 +218,10 @@ async def _started(connection: Connection, block: Block, settings: Mapping[str, 
     try:
         await block.start()
     except BaseException as error:
-        _fail_to_begin(connection, error)
+        fail_to_begin(connection, error)
 
 
-def _fail_to_begin(connection: Connection, error: BaseException) -> NoReturn:
+def fail_to_begin(connection: Connection, error: BaseException) -> NoReturn:
     """Raise what it means that BEGIN failed so."""
     # What it came to is not known, and there is nothing yet to keep.
     if isinstance(error, asyncio.CancelledError | TimeoutError):
@@ -309,7 +253,7 @@ def _fail_settings(error: Exception) -> NoReturn:
     raise ConfigError(f"the settings of the transaction are refused: {error}") from error
 
 
-def _fail_to_commit(connection: Connection, error: BaseException) -> NoReturn:
+def fail_to_commit(connection: Connection, error: BaseException) -> NoReturn:
     """Raise what it means that COMMIT failed so."""
     ours = pooled(connection)
     if ours is not None and isinstance(error, asyncio.CancelledError | TimeoutError):
@@ -357,7 +301,9 @@ def fail_inside(error: Exception, *, alive: bool) -> NoReturn:
     fail(error)
 
 
-async def _rolled_back(connection: Connection, block: _Undone, error: BaseException) -> bool:
+async def _rolled_back(
+    connection: Connection, rollback: Callable[[], Awaitable[object]], error: BaseException
+) -> bool:
     """Roll back after *error* and tell whether the connection lives.
 
     The server has rolled back what was open on a connection that is gone. Whoever was cut short
@@ -374,7 +320,7 @@ async def _rolled_back(connection: Connection, block: _Undone, error: BaseExcept
             limit = ours.patience(GRACE)
     try:
         async with asyncio.timeout(limit):
-            await block.rollback()
+            await rollback()
     except Exception as second:
         if isinstance(second, TimeoutError):
             _given_up(ours)

@@ -41,7 +41,7 @@ class Learnt(NamedTuple):
     """What is known of a statement.
 
     Attributes:
-        rules: What each of its parameters lets in.
+        rules: What each of its parameters lets in besides None, which is NULL to all of them.
         stores_as_sent: Whether it does nothing but store what is sent, and the server changes
             nothing of what the rules let in.
         is_anonymous: Whether it returns values of types that nobody knows before they come.
@@ -134,11 +134,13 @@ def checked(
         InexactValue: A rule refuses its argument, which is named by *names* or ``$n``.
     """
     try:
-        return [rule(value) for rule, value in zip(rules, args, strict=True)]
+        return [
+            None if value is None else rule(value) for rule, value in zip(rules, args, strict=True)
+        ]
     except exact.Refused:
         fields = names or [f"${number}" for number in range(1, len(args) + 1)]
         return [
-            exact.check(rule, value, field)
+            None if value is None else exact.check(rule, value, field)
             for rule, value, field in zip(rules, args, fields, strict=True)
         ]
 
@@ -154,7 +156,7 @@ async def learnt_of(
     types: Sequence[ColumnType],
     own: Mapping[tuple[str, str], exact.Rule],
 ) -> Learnt:
-    """Return the rule of each parameter of a statement: that of its type.
+    """Return the rule of each parameter of a statement, for values that are not None: its type's.
 
     One that goes straight into a column is held to what the column keeps unchanged.
 
@@ -179,10 +181,10 @@ async def _rules_of(
     simple = [_simple(kind, own) for kind in types]
     unknown = [kind.oid for kind, rule in zip(types, simple, strict=True) if rule is None]
     if not unknown:
-        return tuple(nullable(rule) for rule in simple if rule is not None)
+        return tuple(rule for rule in simple if rule is not None)
     known = await _known(source, unknown)
     return tuple(
-        nullable(_described(kind.oid, known, own) if rule is None else rule)
+        _described(kind.oid, known, own) if rule is None else rule
         for kind, rule in zip(types, simple, strict=True)
     )
 
@@ -210,7 +212,7 @@ async def _held_to_columns(
     held: dict[int, exact.Rule] = {}
     for place, column in wanted:
         if _base_of(column.type_oid, known).oid == types[place].oid:
-            rule = nullable(_narrowed(column.type_oid, column.modifier, known, own))
+            rule = _narrowed(column.type_oid, column.modifier, known, own)
             held[place] = _both(held[place], rule) if place in held else rule
         else:
             as_sent = False

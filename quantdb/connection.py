@@ -60,6 +60,9 @@ _plain_prepare: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection,
 # What the driver's own copy_records_to_table prepares by: it keeps the statement for the next call.
 _prepare_and_keep: Callable[..., Awaitable[Prepared]] = getattr(asyncpg.Connection, "_prepare")  # noqa: B009
 _plain_copy: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_records_to_table")  # noqa: B009
+_forget_prepared: Callable[[asyncpg.Connection], None] = getattr(  # noqa: B009
+    asyncpg.Connection, "_drop_global_statement_cache"
+)
 _plain_fetch: Callable[..., Awaitable[list[asyncpg.Record]]] = getattr(asyncpg.Connection, "fetch")  # noqa: B009
 _plain_copy_out: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "copy_from_query")  # noqa: B009
 _plain_many: Callable[..., Awaitable[None]] = getattr(asyncpg.Connection, "executemany")  # noqa: B009
@@ -77,7 +80,13 @@ class PooledConnection(Session):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = ("_codecs", "_is_prepared", "_keeps", "_known", "_known_here", "_portable")
+    __slots__ = ("_codecs", "_keeps", "_known", "_known_here", "_portable", "_prepared", "bind")
+
+    bind: Callable[
+        [object, Sequence[object], str, int, bool, None], Awaitable[list[asyncpg.Record]]
+    ]
+    """Runs a statement that is `ready`, by a portal's name, for at most so many rows (0 is all),
+    with its status besides or not, within the seconds that the driver times by itself."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
@@ -87,9 +96,10 @@ class PooledConnection(Session):
         self._portable = False
         self._known_here: dict[str, Learnt] = {}
         cache: object = getattr(self, "_stmt_cache", None)
-        self._is_prepared: Callable[[object], bool] = getattr(cache, "has", _never)
+        self._prepared: Callable[[object], object] = getattr(cache, "get", _nothing)
         size: Callable[[], int] = getattr(cache, "get_max_size", int)
         self._keeps = size() > 0
+        self.bind = getattr(args[0], "bind_execute")  # noqa: B009
 
     async def begin_session(
         self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]
@@ -121,7 +131,7 @@ class PooledConnection(Session):
             known is None
             or known.until < monotonic()
             or (known.is_anonymous and not self._portable)
-            or (book is self._known and not self._is_prepared((query, asyncpg.Record, False)))
+            or (book is self._known and self._prepared((query, asyncpg.Record, False)) is None)
         ):
             return None
         return known
@@ -131,13 +141,41 @@ class PooledConnection(Session):
         is_kept = self._keeps and len(query) < _LONGEST_KEPT
         return self._known if is_kept else self._known_here
 
+    def ready(self, query: str, args: Sequence[object]) -> tuple[object, Sequence[object]] | None:
+        """Return what runs a statement in one step: what the driver has prepared, and is sent.
+
+        None if the server has to be asked before, or somebody is to hear of what is sent.
+        """
+        known = self._known.get(query)
+        if (
+            known is None
+            or known.until < monotonic()
+            or (known.is_anonymous and not self._portable)
+            or len(known.rules) != len(args)
+            or self._loggers
+        ):
+            return None
+        prepared = self._prepared((query, asyncpg.Record, False))
+        if prepared is None:
+            return None
+        try:
+            return prepared, [
+                None if value is None else rule(value)
+                for rule, value in zip(known.rules, args, strict=True)
+            ]
+        except exact.Refused:
+            return None
+
     def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
         """Return what is sent for the arguments, or None if the server has to be asked first."""
         known = self.knows(query)
         if known is None or len(known.rules) != len(args):
             return None
         try:
-            return [rule(value) for rule, value in zip(known.rules, args, strict=True)]
+            return [
+                None if value is None else rule(value)
+                for rule, value in zip(known.rules, args, strict=True)
+            ]
         except exact.Refused:
             return None
 
@@ -186,14 +224,28 @@ class PooledConnection(Session):
         self, query: str, args: Sequence[object], timeout: float | None
     ) -> list[asyncpg.Record]:
         """Run a statement and return its rows."""
-        if self._is_prepared((query, asyncpg.Record, False)):
-            # One step, which the driver times.
-            try:
-                return await _plain_fetch(self, query, *args, timeout=timeout)
-            except _UNSENT as error:
-                await self.go_on_after(error)
         async with self.within(timeout):
             return await self.portably(lambda: _plain_fetch(self, query, *args, timeout=timeout))
+
+    async def fetch_after(
+        self, error: Exception, query: str, args: Sequence[object]
+    ) -> list[asyncpg.Record]:
+        """Return the rows of a statement that was ready, and failed; raise *error* if it has to.
+
+        It is run once more where the driver would do so by itself, or could not send it.
+        """
+        if isinstance(error, asyncpg.OutdatedSchemaCacheError):
+            await self.reload_schema_state()
+            raise error
+        if isinstance(error, asyncpg.InvalidCachedStatementError):
+            _forget_prepared(self)
+            if self.is_in_transaction():
+                raise error
+        elif isinstance(error, _UNSENT):
+            await self.go_on_after(error)
+        else:
+            raise error
+        return await self.fetch_admitted(query, args, None)
 
     async def execute_admitted(
         self, query: str, args: Sequence[object], timeout: float | None
@@ -426,8 +478,8 @@ class PooledConnection(Session):
             )
 
 
-def _never(_key: object) -> bool:
-    return False
+def _nothing(_key: object) -> object:
+    return None
 
 
 def _quoted(name: str) -> str:

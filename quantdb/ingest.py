@@ -12,6 +12,7 @@ from typing import Final, Protocol, TypeVar
 import asyncpg
 import attrs
 
+from quantdb.calls import BULK, call
 from quantdb.catalog import columns_of
 from quantdb.connection import pooled
 from quantdb.database import Connection, CopyFormat, Database
@@ -22,7 +23,6 @@ from quantdb.models import Ingest
 from quantdb.outcomes import out_of_time
 from quantdb.query import Query
 from quantdb.sameness import same
-from quantdb.scopes import bulk_scope, call
 from quantdb.sqlfile import sql_folder
 from quantdb.stalls import fed
 
@@ -103,11 +103,10 @@ async def ingested(
     return await call(
         db,
         work,
-        bulk_scope,
+        BULK,
         operation=operation,
         repeat="always",
         looks=True,
-        bulk=True,
         may=source.are_there_still,
     )
 

@@ -100,6 +100,7 @@ class Leases:
 
     Attributes:
         counters: What they count of themselves.
+        is_closing: Whether they are closed, or being closed.
         known: What is known of statements.
         proven: The ways to store a model that have been seen to store what is sent.
     """
@@ -110,7 +111,6 @@ class Leases:
         "_ending",
         "_free",
         "_holders",
-        "_is_closing",
         "_kept",
         "_loop",
         "_observer",
@@ -123,6 +123,7 @@ class Leases:
         "_unwanted_after",
         "_waiters",
         "counters",
+        "is_closing",
         "known",
         "proven",
     )
@@ -145,7 +146,7 @@ class Leases:
         self._ending: Final = asyncio.Lock()
         self._free: Final[list[_Kept]] = []
         self._holders: Final = Holders()
-        self._is_closing = False
+        self.is_closing = False
         self._kept: Final[dict[PooledConnection, _Kept]] = {}
         self._opening: Final[dict[asyncio.Task[None], None]] = {}  # in order
         self._progress: Final = progress
@@ -184,11 +185,6 @@ class Leases:
         """How many wait for one."""
         return len(self._waiters)
 
-    @property
-    def is_closing(self) -> bool:
-        """Whether they are closed, or being closed."""
-        return self._is_closing
-
     async def open(self) -> None:
         """Open the first connections."""
         await self._driver
@@ -213,16 +209,16 @@ class Leases:
 
     # Borrowing
 
-    def free_one(self, *, block: bool) -> PooledConnection | None:
-        """Return a connection that is free, to be given back at the end of a *block* or whenever.
+    def free_one(self) -> PooledConnection | None:
+        """Return a connection that is free, for a call that asks for no other one meanwhile.
 
         None if there is none; then `borrow` waits for one.
         """
         free = self._free
         while free:
             connection = free.pop().connection
-            if not connection.retired and not connection.is_closed():
-                return self._borrowed(connection, block=block)
+            if not connection.retired and connection.is_up():
+                return self._borrowed(connection)
             self._drop(connection)
         return None
 
@@ -234,19 +230,17 @@ class Leases:
             ConfigError: The pool is closed.
         """
         until = self._loop.time() + limit
-        while (connection := self.free_one(block=block)) is None:
+        while (connection := self.free_one()) is None:
             given = await self._waited(max(0.0, until - self._loop.time()))
-            if self._is_usable(given):
-                return self._borrowed(given, block=block)
+            if given.is_up() and not given.retired:
+                connection = self._borrowed(given)
+                break
             self._drop(given)  # it was lost, or retired, on the way to its borrower
+        self._holders.hold(connection, block=block)
         return connection
 
-    def _is_usable(self, connection: PooledConnection) -> bool:
-        return not connection.is_closed() and not connection.retired
-
-    def _borrowed(self, connection: PooledConnection, *, block: bool) -> PooledConnection:
+    def _borrowed(self, connection: PooledConnection) -> PooledConnection:
         connection.hurried_until = None
-        self._holders.hold(connection, block=block)
         self.counters.borrowed += 1
         if self._progress is not None:
             self._progress.note()
@@ -345,7 +339,7 @@ class Leases:
 
     def _may_open(self) -> bool:
         opened = len(self._opening) + len(self._kept)
-        return opened < self._config.max_size and not self._is_closing
+        return opened < self._config.max_size and not self.is_closing
 
     def _open_another(self) -> None:
         task = self._loop.create_task(self._open_one())
@@ -383,16 +377,15 @@ class Leases:
 
     # Giving back
 
-    def give_back_clean(self, connection: PooledConnection) -> bool:
-        """Take a connection back if there is nothing to be done about it; tell whether."""
+    def give_back_at_once(self, connection: PooledConnection) -> bool:
+        """Take a connection back that needs no reset; tell whether, or `give_back` has to do it."""
         kept, now = self._kept.get(connection), self._loop.time()
         if (
             kept is None
             or connection.retired
-            or self._is_closing
+            or self.is_closing
             or now - kept.since > _KEPT
-            or connection.is_closed()
-            or connection.is_dirty()
+            or not connection.is_up()
         ):
             return False
         self._holders.let_go(connection)
@@ -414,7 +407,7 @@ class Leases:
             return
         if connection.is_cut_short():
             connection.hurry()
-        if connection.is_dirty() or self._is_closing:
+        if connection.is_dirty() or self.is_closing:
             await self._cleaned(kept, connection.patience(limit))
         else:
             self._spawn(self._returned(kept, limit))
@@ -431,7 +424,7 @@ class Leases:
                 waiter.set_result(connection)
                 return
         kept = self._kept[connection]
-        if self._is_closing:
+        if self.is_closing:
             self._spawn(self._returned(kept, self._config.close_timeout))
             return
         self._set_free(kept, self._loop.time())
@@ -512,9 +505,10 @@ class Leases:
 
     def retire(self) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""
+        free = {kept.connection for kept in self._free}
         for session in list(self._sessions):
             session.retired = True
-            if not self._holders.has(session):
+            if session in free or session not in self._kept:
                 session.terminate()
 
     async def close(self, limit: float) -> None:
@@ -534,7 +528,7 @@ class Leases:
 
     def _turn_away(self) -> None:
         """Have nobody wait for a connection any more, and no connection wait for anybody."""
-        self._is_closing = True
+        self.is_closing = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -113,8 +113,10 @@ class Watch:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, GeneratorExit):  # an iteration that was left early
-            error = None
+        self.end(None if isinstance(error, GeneratorExit) else error)  # an iteration was left early
+
+    def end(self, error: BaseException | None) -> None:
+        """Say what there is to say of it, now that it has ended so."""
         self.pause()
         if self._limit is not None and self._spent >= self._limit:
             self._say(error)
@@ -141,7 +143,7 @@ class Watch:
 
     def on(self, connection: Watched | None) -> None:
         """Note that there is a connection for it."""
-        self.resume()
+        self._since = time.monotonic()
         if self._span is not None and connection is not None:
             self._span.located(connection.endpoint)
 

@@ -162,13 +162,24 @@ class Pool:
         limit = self.config.acquire_timeout if timeout is None else timeout
         return await self._usable().borrow(limit, block=block)
 
-    def lease_at_once(self, *, block: bool) -> PooledConnection | None:
-        """Return what `lease` does, if one is free."""
-        return self._usable().free_one(block=block)
+    def lease_at_once(self) -> PooledConnection | None:
+        """Return a connection for a call that asks for no other one meanwhile, if one is free."""
+        leases = self._leases
+        if (
+            leases is None
+            or leases.is_closing
+            or self._home != (os.getpid(), asyncio.get_running_loop())
+        ):
+            leases = self._usable()
+        return leases.free_one()
 
-    def took_back_clean(self, connection: PooledConnection) -> bool:
-        """Take a connection back if there is nothing to be done about it; tell whether."""
-        return self._leases is not None and self._leases.give_back_clean(connection)
+    def took_back_at_once(self, connection: PooledConnection) -> bool:
+        """Take a connection back from a call that went well; tell whether, or see to the rest."""
+        return (
+            not connection.is_changed()
+            and self._leases is not None
+            and self._leases.give_back_at_once(connection)
+        )
 
     async def take_back(
         self,
@@ -182,7 +193,7 @@ class Pool:
         elif isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             connection.retired = True  # a standby's, be the others dropped just before or not
         leases = self._opened()
-        if not leases.give_back_clean(connection):
+        if connection.is_dirty() or not leases.give_back_at_once(connection):
             limit = min(self.config.close_timeout, self.config.command_timeout)
             await leases.give_back(connection, limit if timeout is None else timeout)
 

@@ -1,7 +1,7 @@
 """Query: one SQL file, typed by the row that it returns."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -10,6 +10,15 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar, get_origin, overload
 import attrs
 
 from quantdb import exact, sqlfile
+from quantdb.calls import (
+    READING,
+    TRANSACTION,
+    WRITING,
+    Way,
+    call,
+    commits_alone,
+    iterating,
+)
 from quantdb.connection import pooled
 from quantdb.database import Connection, Database, Row, is_pool
 from quantdb.errors import (
@@ -25,16 +34,7 @@ from quantdb.pool import Pool
 from quantdb.retries import Repeat
 from quantdb.rows import Builder, builder
 from quantdb.sameness import at_once_the_same
-from quantdb.scopes import (
-    bulk_scope,
-    call,
-    commits_alone,
-    doom,
-    iterating,
-    kept_as_sent,
-    single_scope,
-    statement_scope,
-)
+from quantdb.scopes import bulk_scope, doom, kept_as_sent, statement_scope
 from quantdb.statement import Statement
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_calls_a_writer", "_is_held", "_statement", "file", "row")
+    __slots__ = ("_build", "_is_held", "_reads", "_statement", "file", "row")
 
     @overload
     def __init__(
@@ -110,7 +110,7 @@ class Query(Generic[R]):
         self.file: Final = sqlfile.read(file, root)
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
-        self._calls_a_writer = False
+        self._reads = not self.file.writes and not self.file.lingers
         self._statement: Final = Statement(self.file)
         self._is_held = False
 
@@ -139,32 +139,20 @@ class Query(Generic[R]):
             InexactValue: An argument would not be stored or compared as it is; nothing was sent.
             ShapeMismatch: The columns are not what the row type takes.
         """
-
-        async def work(connection: Connection) -> R:
-            return self._only(await self._rows(connection, args, timeout))
-
-        return await self._called(db, work, self._row_scope, method)
+        return await self._called(db, self._work(args, timeout, self._only), self._row_way, method)
 
     async def find(
         self, db: Database, *args: object, timeout: float | None = None, method: str = ""
     ) -> R | None:
         """Return the only row, or None if there is none; else as `one`."""
-
-        async def work(connection: Connection) -> R | None:
-            rows = await self._rows(connection, args, timeout)
-            return self._only(rows) if rows else None
-
-        return await self._called(db, work, self._row_scope, method)
+        work = self._work(args, timeout, self._only_or_none)
+        return await self._called(db, work, self._row_way, method)
 
     async def all(
         self, db: Database, *args: object, timeout: float | None = None, method: str = ""
     ) -> list[R]:
         """Return every row, in the order of the statement."""
-
-        async def work(connection: Connection) -> list[R]:
-            return await self._rows(connection, args, timeout)
-
-        return await self._called(db, work, self._row_scope, method)
+        return await self._called(db, self._work(args, timeout, _all), self._row_way, method)
 
     async def stream(
         self, db: Database, *args: object, timeout: float | None = None, method: str = ""
@@ -214,11 +202,9 @@ class Query(Generic[R]):
         return await call(
             db,
             lambda connection: tabled(connection, wanted),
-            bulk_scope,
+            Way(bulk=True, reads=self._reads),
             operation=self._statement.operation_of(method),
             repeat=repeat,
-            reads=self._reads,
-            bulk=True,
         )
 
     async def batches(
@@ -269,7 +255,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await self._called(db, work, self._single_scope, method)
+        return await self._called(db, work, self._way_alone, method)
 
     async def store(
         self, db: Database, model: attrs.AttrsInstance, *, idempotent: bool = False
@@ -298,22 +284,18 @@ class Query(Generic[R]):
         async def work(connection: Connection) -> R:
             return await self.store_in(connection, model, commits_alone(db))
 
-        return await self._called(
-            db, work, self.store_scope(db, type(model)), idempotent=idempotent
-        )
+        return await self._called(db, work, self.store_way(db, type(model)), idempotent=idempotent)
 
-    def store_scope(
-        self, db: Database, kind: type
-    ) -> Callable[[Database], AbstractAsyncContextManager[Connection]]:
-        """Return the scope to store models of a *kind* in.
+    def store_way(self, db: Database, kind: type) -> Way:
+        """Return the way to store models of a *kind*.
 
         It has no BEGIN where a statement may be a transaction by itself, and nothing would have to
         be taken back: the statement does no more than store what is sent, and was seen to.
         """
         alone = commits_alone(db)
         if alone is not None and alone.has_proven((self, kind)):
-            return self._single_scope
-        return statement_scope
+            return WRITING
+        return TRANSACTION
 
     async def store_in(
         self, connection: Connection, model: attrs.AttrsInstance, alone: Pool | None
@@ -327,7 +309,11 @@ class Query(Generic[R]):
         sent, records = await self._statement.fetch(connection, values, names=names)
         if not records:
             return self._only([])
-        rows = await self._built(connection, records)
+        try:
+            rows = self._builder()(records)
+        except ShapeMismatch:
+            await self._doomed(connection)
+            raise
         if len(rows) > 1:
             await doom(connection, f"{self.file.name}: stored several rows for one")
         record, holds = records[0], False
@@ -360,47 +346,55 @@ class Query(Generic[R]):
         self,
         db: Database,
         work: Callable[[Connection], Awaitable[T]],
-        scope: Callable[[Database], AbstractAsyncContextManager[Connection]],
+        way: Way,
         method: str = "",
         *,
         idempotent: bool = False,
     ) -> T:
         operation = self._statement.operation_of(method)
-        if self._reads and is_pool(db):
-            try:
-                return await call(db, work, scope, operation=operation, repeat="always", reads=True)
-            except ReadOnly:
-                # What looks like a read calls a function that writes; or it is a standby, which
-                # says so again. Nothing was written, and from now on it is repeated as a write is.
-                self._calls_a_writer = True
-        reads = self._reads
-        repeat: Repeat = "always" if reads or idempotent else "unapplied"
-        return await call(db, work, scope, operation=operation, repeat=repeat, reads=reads)
+        if not way.reads:
+            repeat: Repeat = "always" if idempotent else "unapplied"
+            return await call(db, work, way, operation=operation, repeat=repeat)
+        try:
+            return await call(db, work, way, operation=operation, repeat="always")
+        except ReadOnly:
+            if not is_pool(db):
+                raise
+            # What looks like a read calls a function that writes; or it is a standby, which says so
+            # again. Nothing was written, and from now on it is repeated as a write is.
+            self._reads = False
+        return await call(db, work, WRITING, operation=operation)
 
     @property
-    def _reads(self) -> bool:
-        return not self.file.writes and not self.file.lingers and not self._calls_a_writer
+    def _way_alone(self) -> Way:
+        return READING if self._reads else WRITING
 
-    def _single_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
-        return single_scope(db, reads=self._reads)
-
-    def _row_scope(self, db: Database) -> AbstractAsyncContextManager[Connection]:
+    @property
+    def _row_way(self) -> Way:
         # What was written is taken back when the rows that came back are not as promised.
-        return statement_scope(db) if self.file.writes else self._single_scope(db)
+        return TRANSACTION if self.file.writes else self._way_alone
 
-    async def _rows(
-        self, connection: Connection, args: Sequence[object], timeout: float | None
-    ) -> list[R]:
-        self._builder()
-        _sent, records = await self._statement.fetch(connection, args, timeout)
-        return await self._built(connection, records)
+    def _work(
+        self, args: Sequence[object], timeout: float | None, given: Callable[[list[R]], T]
+    ) -> Callable[[Connection], Awaitable[T]]:
+        """Return the work that sends the statement and gives what is *given* of its rows."""
+        build, statement = self._builder(), self._statement
 
-    async def _built(self, connection: Connection, records: Sequence[Row]) -> list[R]:
-        try:
-            return self._builder()(records)
-        except ShapeMismatch:
-            await doom(connection, f"{self.file.name}: what came back is no row of its type")
-            raise
+        async def work(connection: Connection) -> T:
+            _sent, records = await statement.fetch(connection, args, timeout)
+            try:
+                return given(build(records))
+            except ShapeMismatch:
+                await self._doomed(connection)
+                raise
+
+        return work
+
+    async def _doomed(self, connection: Connection) -> None:
+        await doom(connection, f"{self.file.name}: what came back is no row of its type")
+
+    def _only_or_none(self, rows: list[R]) -> R | None:
+        return self._only(rows) if rows else None
 
     def _only(self, rows: list[R]) -> R:
         if len(rows) == 1:
@@ -413,6 +407,10 @@ class Query(Generic[R]):
         if self._build is None:
             raise TypeError(f"{self!r} was given no row type; it can only run()")
         return self._build
+
+
+def _all(rows: list[R]) -> list[R]:
+    return rows
 
 
 @lru_cache(256)

@@ -50,18 +50,6 @@ def builder(row: Callable[..., R], where: str) -> Builder[R]:
 
     It raises ShapeMismatch, with *where* to look, when the columns do not fit.
     """
-    build = _builder(row, where)
-
-    def built(records: Sequence[Row]) -> list[R]:
-        if len(records) < MANY:
-            return build(records)
-        with at_rest():
-            return build(records)
-
-    return built
-
-
-def _builder(row: Callable[..., R], where: str) -> Builder[R]:
     kind: object = get_origin(row) or row  # of Model[int], Model has the fields
     fields = _fields(kind) if isinstance(kind, type) else None
     if fields is not None:
@@ -71,7 +59,19 @@ def _builder(row: Callable[..., R], where: str) -> Builder[R]:
         return _of_model(make or _by_calling(row), fields, where, name)
     if isinstance(row, type) and _is_plain(row):
         return _of_plain(row, where)
-    return _by_calling(row)
+    return _resting(_by_calling(row))
+
+
+def _resting(make: Builder[R]) -> Builder[R]:
+    """Return a builder that has the collector rest while it makes many."""
+
+    def build(records: Sequence[Row]) -> list[R]:
+        if len(records) < MANY:
+            return make(records)
+        with at_rest():
+            return make(records)
+
+    return build
 
 
 def _fields(kind: type) -> "Sequence[attrs.Attribute[object]] | None":
@@ -93,6 +93,7 @@ def _of_model(
     make: Builder[R], fields: "Sequence[attrs.Attribute[object]]", where: str, name: str
 ) -> Builder[R]:
     names = tuple(field.alias or field.name for field in fields if field.init)
+    resting = _resting(make)
 
     def build(records: Sequence[Row]) -> list[R]:
         if not records:
@@ -100,7 +101,7 @@ def _of_model(
         columns = tuple(records[0].keys())
         if columns != names:
             raise ShapeMismatch(_difference(where, name, names, columns))
-        return make(records)
+        return make(records) if len(records) < MANY else resting(records)
 
     return build
 
@@ -244,10 +245,7 @@ def _of_plain(kind: type[R], where: str) -> Builder[R]:
             )
         return value
 
-    def build(records: Sequence[Row]) -> list[R]:
-        return [only(record) for record in records]
-
-    return build
+    return _resting(lambda records: [only(record) for record in records])
 
 
 def _difference(where: str, model: str, names: tuple[str, ...], columns: tuple[str, ...]) -> str:

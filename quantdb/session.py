@@ -6,7 +6,7 @@ has a moment to clean up, and then the connection is closed, which comes to the 
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Final, TypeGuard
 
@@ -36,12 +36,16 @@ class Session(asyncpg.Connection):
     __slots__ = (
         "_abort_transport",
         "_is_copying",
+        "_loggers",
+        "_send",
         "abandoned",
         "behind_pooler",
         "clean",
         "command_timeout",
         "endpoint",
         "hurried_until",
+        "is_in_block",
+        "is_up",
         "observer",
         "opening",
         "refused",
@@ -70,6 +74,12 @@ class Session(asyncpg.Connection):
 
     hurried_until: float | None
     """When, by the loop's clock, whoever was cut short must be done with cleaning up."""
+
+    is_in_block: Callable[[], bool]
+    """Tells whether a transaction is open, as `is_in_transaction` does, in a step less."""
+
+    is_up: Callable[[], bool]
+    """Tells whether it is not closed, as `is_closed` does, in a step less."""
 
     observer: Observer | None
     """Who watches the calls of its pool."""
@@ -101,6 +111,10 @@ class Session(asyncpg.Connection):
         self.opening, self.refused = "", None
         self.told_to_end = False
         self._is_copying = False
+        self._send: Callable[[str, float], Awaitable[str]] = getattr(args[0], "query")  # noqa: B009
+        self._loggers: Collection[object] = getattr(self, "_query_loggers", ())
+        self.is_in_block = getattr(args[0], "is_in_transaction")  # noqa: B009
+        self.is_up = getattr(args[0], "is_connected")  # noqa: B009
         self._abort_transport: Callable[[], None] | None = getattr(args[1], "abort", None)
         watch(self, transport=args[1])
         feed_at_rest(args[0], args[1])
@@ -121,17 +135,25 @@ class Session(asyncpg.Connection):
         else:
             super().terminate()
 
+    def send(self, statement: str) -> Awaitable[str]:
+        """Send a statement without arguments in one step, which the driver times."""
+        if self._loggers or not self.is_up():
+            return plain_execute(self, statement)
+        return self._send(statement, self.command_timeout)
+
     def disown(self) -> None:
         """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
         # As the driver does when its own pool takes one back.
         setattr(self, _LEASES, getattr(self, _LEASES) + 1)
 
+    def is_changed(self) -> bool:
+        """Tell whether what ran went well, and left something behind."""
+        return not self.clean or self.hurried_until is not None or self.is_in_block()
+
     def is_dirty(self) -> bool:
         """Tell whether the session must be reset before another one has it."""
         return (
-            not self.clean
-            or self.hurried_until is not None
-            or self.is_in_transaction()
+            self.is_changed()
             # A transaction of the driver's that was ended by a statement.
             or getattr(self, "_top_xact", None) is not None
             or self.is_cut_short()

@@ -1,7 +1,7 @@
 """A statement on a connection: its arguments checked, its errors explained."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Final, NoReturn
 
 import asyncpg
@@ -66,16 +66,39 @@ class Statement:
     ) -> tuple[Sequence[object], Sequence[Row]]:
         """Return what was sent for the arguments, and the rows."""
         ours = self._ours(connection)
-        sent = ours.admitted_at_once(self.text, args) if ours is not None else None
-        if sent is None:
+        if ours is None:
             sent = await self.admitted(connection, args, timeout, names)
+            try:
+                return sent, await connection.fetch(self.text, *sent, timeout=timeout)
+            except Exception as error:
+                self.fail(error)
+        ready = ours.ready(self.text, args) if timeout is None else None
+        if ready is None:
+            sent = await self._admitted_by(ours, args, timeout, names)
+            records = await self._fetched(ours.fetch_admitted(self.text, sent, timeout))
+        else:
+            prepared, sent = ready
+            try:
+                records = await ours.bind(prepared, sent, "", 0, False, None)
+            except Exception as error:
+                records = await self._fetched(ours.fetch_after(error, self.text, sent))
+        if ours.watch is not None:
+            ours.watch.returned = len(records)
+        return sent, records
+
+    async def _admitted_by(
+        self,
+        ours: PooledConnection,
+        args: Sequence[object],
+        timeout: float | None,
+        names: Sequence[str],
+    ) -> Sequence[object]:
+        sent = ours.admitted_at_once(self.text, args)
+        return await self.admitted(ours, args, timeout, names) if sent is None else sent
+
+    async def _fetched(self, records: Awaitable[Sequence[Row]]) -> Sequence[Row]:
         try:
-            if ours is not None:
-                records = await ours.fetch_admitted(self.text, sent, timeout)
-                if ours.watch is not None:
-                    ours.watch.returned = len(records)
-                return sent, records
-            return sent, await connection.fetch(self.text, *sent, timeout=timeout)
+            return await records
         except Exception as error:
             self.fail(error)
 
@@ -151,7 +174,7 @@ class Statement:
         return self.file.line_of(place)
 
     def _ours(self, connection: Connection) -> PooledConnection | None:
-        ours = pooled(connection)
+        ours = connection if type(connection) is PooledConnection else pooled(connection)
         if ours is not None and self.file.lingers:
             ours.clean = False
         return ours

@@ -6,7 +6,6 @@ from typing import Final
 
 from quantdb.blocks import (
     Borrowed,
-    OwnTransaction,
     PoolTransaction,
     begun,
     fail_inside,
@@ -88,8 +87,6 @@ def scope(  # noqa: PLR0913 - those of `transaction`, and what becomes of it
     An iterator's block is *forgettable*: whoever leaves it early may never come back to end it. A
     connection that gets into a user's hands is *exposed*.
     """
-    if isinstance(db, OurPool) and isolation is None and not settings and not exposed:
-        return OwnTransaction(db, readonly=readonly, forgettable=forgettable)
     wanted = checked_settings(settings) if settings else _NONE
     if isinstance(db, BoundPool):
         wanted, db = {**db.settings, **wanted}, db.pool

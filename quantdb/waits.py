@@ -35,10 +35,6 @@ class Holders:
         """Note that *lease* is given back."""
         self._blocks.pop(lease, None)
 
-    def has(self, lease: object) -> bool:
-        """Tell whether *lease* is held by anyone."""
-        return lease in self._blocks
-
     def asks(self) -> None:
         """Note that the current task waits for a connection."""
         task = _current()

@@ -12,6 +12,7 @@ import attrs
 
 from quantdb import exact
 from quantdb.bulkrows import Models
+from quantdb.calls import call, commits_alone
 from quantdb.database import Connection
 from quantdb.errors import Ambiguous, Conflict, Contention, InexactValue, NotFound, QuantDBError
 from quantdb.exact import on_grid
@@ -31,7 +32,7 @@ from quantdb.paging import as_instant, as_limit, as_uuid, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
 from quantdb.rows import trusted
-from quantdb.scopes import call, commits_alone, refusable, taken_back
+from quantdb.scopes import refusable, taken_back
 from quantdb.sqlfile import sql_folder
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ class TradeRepo(Repo):
         return await call(
             self.db,
             work,
-            self._insert.store_scope(self.db, Trade),
+            self._insert.store_way(self.db, Trade),
             operation=self._insert.operation,
             repeat="always",
             looks=True,

@@ -7,13 +7,14 @@ from typing import Final
 
 import attrs
 
+from quantdb.calls import call
 from quantdb.database import Connection
 from quantdb.errors import Conflict, NotFound
 from quantdb.models import NewUser, Page, User
 from quantdb.paging import as_id, as_limit, opened, paged, sealed
 from quantdb.query import Query
 from quantdb.repo import Repo
-from quantdb.scopes import call, kept_as_sent
+from quantdb.scopes import kept_as_sent
 from quantdb.sqlfile import sql_folder
 
 __all__ = ["UserRepo"]

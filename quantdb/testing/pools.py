@@ -36,14 +36,14 @@ class LoopPool(Pool):
     def __repr__(self) -> str:
         return f"LoopPool({self.config!r})"
 
-    def lease_at_once(self, *, block: bool) -> PooledConnection | None:  # noqa: ARG002 - the pool's
+    def lease_at_once(self) -> PooledConnection | None:
         """Return None: the pool of this loop may have to be opened first."""
         return None
 
-    def took_back_clean(self, connection: PooledConnection) -> bool:
-        """Take a connection back if there is nothing to be done about it; tell whether."""
+    def took_back_at_once(self, connection: PooledConnection) -> bool:
+        """Take a connection back from a call that went well; tell whether, or see to the rest."""
         pool = self._here()
-        return pool is not None and pool.took_back_clean(connection)
+        return pool is not None and pool.took_back_at_once(connection)
 
     async def lease(self, timeout: float | None, *, block: bool) -> PooledConnection:
         """Return a connection for a *block*, or for whoever releases it some time."""

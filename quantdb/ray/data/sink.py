@@ -10,6 +10,7 @@ from ray.data.block import Block
 from ray.data.datasource import Datasink, WriteResult
 
 from quantdb import datasets
+from quantdb.calls import BULK, call
 from quantdb.config import PoolConfig
 from quantdb.database import Connection, Database
 from quantdb.errors import ConfigError
@@ -22,7 +23,6 @@ from quantdb.ray.data.loops import Loop
 from quantdb.ray.data.rays import TaskContext, block_of
 from quantdb.ray.data.single import on_one_connection, one_connection
 from quantdb.repos import PriceRepo, TradeRepo
-from quantdb.scopes import bulk_scope, call
 
 __all__ = ["Inserts", "Sink", "Upserts", "Written"]
 
@@ -123,11 +123,10 @@ class Sink(Datasink[Written]):
         report = await call(
             pool,
             work,
-            bulk_scope,
+            BULK,
             operation=datasets.RECORD.operation,
             repeat="always",
             looks=True,
-            bulk=True,
         )
         return Written(report, keyed)
 
