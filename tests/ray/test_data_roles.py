@@ -2,7 +2,7 @@
 """Datasets as the roles read and write them that are shipped, and as others do."""
 
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 
@@ -19,12 +19,10 @@ pytest.importorskip("ray.data", reason="Ray Data is not installed")
 
 import pyarrow as pa
 from frames import Frame, frame_of, read_prices, read_query, read_table, read_trades, rows_of, write
-from ray.data import DataContext
 
 import quantdb
 import quantdb.ray.data as datasets
 from quantdb import Ingest, PoolConfig, PriceRepo, TradeRepo
-from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError
 from quantdb.sqlfile import sql_folder
 
@@ -33,14 +31,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The maximum number of concurrent tasks"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # of its own settings
 ]
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    with local_ray(2):
-        yield
 
 
 @pytest.fixture

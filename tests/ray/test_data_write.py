@@ -3,7 +3,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -23,7 +23,6 @@ pytest.importorskip("ray.data", reason="Ray Data is not installed")
 import pyarrow as pa
 from frames import Frame, counted, frame_of, read_prices, read_trades, rows_of, run, write
 from ray import cloudpickle
-from ray.data import DataContext
 from ray.data.block import Block
 from ray.data.expressions import col
 
@@ -31,7 +30,6 @@ import quantdb
 import quantdb.ray.data as datasets
 from quantdb import Conflict, Ingest, Pool, PoolConfig, PriceRepo, Trade, TradeRepo, transaction
 from quantdb.columns.types import schema_of
-from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError, InexactValue
 from quantdb.ray.data import rays
 from quantdb.ray.data.digest import digest_of
@@ -50,14 +48,6 @@ pytestmark = [
 getattr(cloudpickle, "register_pickle_by_value")(sys.modules[__name__])  # noqa: B009
 _table_of: Final[Callable[..., pa.Table]] = getattr(pa.Table, "from_pylist")  # noqa: B009
 put: Final[Callable[..., None]] = rays.written
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    with local_ray(2):
-        yield
 
 
 @pytest.fixture(scope="module")
