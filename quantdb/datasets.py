@@ -24,10 +24,12 @@ __all__ = [
     "SHOWS",
     "STEADY",
     "UNCLAIMED",
+    "WHOSE",
     "Entry",
     "Leaf",
     "Relation",
     "Shown",
+    "Whose",
 ]
 
 _SQL: Final = sql_folder() / "ray"
@@ -103,6 +105,21 @@ class Entry:
     existing: int
 
 
+@attrs.frozen
+class Whose:
+    """To whom the ledger belongs, and who asks.
+
+    Attributes:
+        owner: Its name as a statement has it; None if there is no ledger.
+        role: Likewise, who we are.
+        remedy: The statement that gives us what jobs need of the ledger.
+    """
+
+    owner: str | None
+    role: str
+    remedy: str
+
+
 CLAIM: Final = Query(_SQL / "claim.sql")
 ELSEWHERE: Final = Query(_SQL / "elsewhere.sql", bool)
 ENTRIES: Final = Query(_SQL / "entries.sql", Entry)
@@ -119,3 +136,4 @@ RELATION: Final = Query(_SQL / "relation.sql", Relation)
 SHOWS: Final = Query(_SQL / "shows.sql", str)
 STEADY: Final = Query(_SQL / "steady.sql", bool)
 UNCLAIMED: Final = Query(_SQL / "unclaimed.sql", int)
+WHOSE: Final = Query(_SQL / "whose.sql", Whose)

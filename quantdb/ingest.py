@@ -219,6 +219,8 @@ def _patience(connection: Connection) -> float:
     return _OF_OTHERS if ours is None else ours.command_timeout
 
 
+# It looks for triggers and rules as types/columns.sql does, and is not that statement asked about
+# both tables and compared here: every bulk write asks, and this is one round trip and one value.
 _alters: Final = Query(sql_folder() / "bulk/alters.sql", bool)
 
 

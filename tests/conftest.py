@@ -22,6 +22,8 @@ from quantdb.embedded import EmbeddedPostgres
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"  # it is read when ray.data is imported
+
 Kind = Literal[
     "quantdb pool",
     "quantdb pool by statement",
@@ -170,6 +172,15 @@ def no_connection_is_kept(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     for pool in pools:
         assert pool.get_idle_size() == pool.get_size()
+
+
+@pytest.fixture(scope="module")
+def two_workers() -> Iterator[None]:
+    """A Ray with two workers; its environment must be prepared before Ray is imported."""
+    from quantdb.demo.cluster import local_ray  # noqa: PLC0415 - most tests need no Ray
+
+    with local_ray(2):
+        yield
 
 
 # Faults

@@ -139,6 +139,13 @@ async def small_pool(dsn: str, max_size: int = 1) -> AsyncGenerator[quantdb.Pool
         assert pool.get_idle_size() == pool.get_size()
 
 
+async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+    """Wait until something holds of which nothing tells."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def held(pool: quantdb.Pool, count: int) -> AsyncGenerator[list[quantdb.Connection]]:
     """Have tasks of their own hold *count* connections of a pool, and give them."""

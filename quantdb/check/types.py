@@ -37,6 +37,10 @@ class _Type:
     attribute_types: Sequence[int]
 
 
+# Much of it is types/describe.sql, which a connection asks about what it sends. That one is checked
+# as any other statement is, and the check must not fail where it has a mistake. And its answer is
+# another: it has modifiers, no names as people and snapshots have them (numeric[], pg_temp), and of
+# a multirange what its ranges are of, where this one has the range.
 _types: Final = Query(sqlfile.sql_folder() / "check/types.sql", _Type)
 
 

@@ -195,8 +195,7 @@ def serve(config: PoolConfig, **options: object) -> Service:
         ConfigError: *config* is something else, a DSN perhaps.
     """
     refuse_text(config)
-    if options.get("runtime_env") is not None:
-        warn_if_exposed(options["runtime_env"])
+    warn_if_exposed(options.get("runtime_env"))
     if options.get("lifetime") == "detached":
         warn_if_left(config)
     restarts = options.get("max_restarts", -1)

@@ -8,7 +8,7 @@ import attrs
 from quantdb.config import PoolConfig
 from quantdb.errors import ConfigError, QuantDBError
 from quantdb.outcomes import OF_THE_DRIVER
-from quantdb.ray.exposure import refuse_text, warn_if_exposed
+from quantdb.ray.exposure import refuse_text, warn_if_job_exposed
 from quantdb.room import WORKER_NAME, ask
 
 __all__ = ["must_be_count", "worker_config"]
@@ -60,7 +60,7 @@ def worker_config(config: PoolConfig, *, workers: int) -> PoolConfig:
     """
     refuse_text(config)
     must_be_count("workers", workers)
-    warn_if_exposed()
+    warn_if_job_exposed()
     default_name = attrs.fields(PoolConfig).application_name.default
     named = config.application_name != default_name
     each = attrs.evolve(

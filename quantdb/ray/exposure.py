@@ -19,7 +19,7 @@ from quantdb.safekeeping import is_reference
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
-__all__ = ["exposed", "refuse_text", "warn_if_exposed", "warn_if_left"]
+__all__ = ["exposed", "refuse_text", "warn_if_exposed", "warn_if_job_exposed", "warn_if_left"]
 
 _log: Final = logging.getLogger(__name__)
 
@@ -37,14 +37,18 @@ def exposed(runtime_env: object) -> list[str]:
     return sorted(name for name, value in texts.items() if value and _is_secret(name, value))
 
 
-def warn_if_exposed(runtime_env: object = None) -> None:
-    """Warn if a runtime environment, or the running job's, holds a password; name the variable.
+def warn_if_job_exposed() -> None:
+    """Warn as `warn_if_exposed` does, of what ``ray.init`` was given for the running job."""
+    warn_if_exposed(_of_job())
+
+
+def warn_if_exposed(runtime_env: object) -> None:
+    """Warn if a runtime environment holds a password, and name the variable.
 
     Args:
-        runtime_env: What ``ray.remote`` was given; None for the job's, which ``ray.init`` was.
+        runtime_env: What ``ray.remote`` was given, if anything.
     """
-    given = _of_job() if runtime_env is None else runtime_env
-    for name in exposed(given):
+    for name in exposed(runtime_env):
         _log.warning(
             "the variable %s of the runtime_env holds a password, and Ray shows it in its "
             "dashboard and logs: set it where ray start runs, or name a file on each node, "

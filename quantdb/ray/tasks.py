@@ -239,8 +239,7 @@ def _check(options: dict[str, object]) -> None:
     results = options.get("num_returns")
     if results is not None and results != 1:
         raise ConfigError(f"a task has one result, and its reference that type: {results!r}")
-    if options.get("runtime_env") is not None:
-        warn_if_exposed(options["runtime_env"])
+    warn_if_exposed(options.get("runtime_env"))
 
 
 def _checked_name(job: Callable[..., object]) -> str:

@@ -1,5 +1,5 @@
 -- name: ledger :exec
--- Makes the ledger of the jobs that write datasets, a row for each block that is stored.
+-- Makes the ledger of the jobs that write datasets, a row for each block that is stored, as sql/schema has it too.
 CREATE TABLE IF NOT EXISTS quantdb_ray_ledger (
     job text COLLATE "C" NOT NULL,
     target text COLLATE "C" NOT NULL,

@@ -23,3 +23,16 @@ REVOKE ALL ON trades, prices, users, quantdb_migrations FROM quantdb_app;
 GRANT SELECT, INSERT ON trades TO quantdb_app;
 GRANT SELECT, INSERT, UPDATE ON prices, users TO quantdb_app;
 GRANT SELECT ON quantdb_migrations TO quantdb_app; -- doctor looks whether the schema is up to date
+
+-- What the jobs of quantdb.ray.data have stored; `forget` removes a job. The ledger may be older than its migration, and
+-- belong to a role that had it made.
+DO $$
+BEGIN
+    IF (SELECT pg_has_role(relowner, 'USAGE') FROM pg_catalog.pg_class WHERE oid = to_regclass('quantdb_ray_ledger')) THEN
+        REVOKE ALL ON quantdb_ray_ledger FROM quantdb_app;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON quantdb_ray_ledger TO quantdb_app;
+    ELSE
+        RAISE WARNING 'nothing was granted on quantdb_ray_ledger: it is not there, or not yours';
+    END IF;
+END
+$$;

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from cli_runs import Run, runner
 from methods import every_method
+from rights import as_role
 from support import fresh
 
 import quantdb
@@ -36,12 +37,6 @@ def lines_of(told: str) -> dict[str, tuple[str, str]]:
 async def migrated(dsn: str) -> None:
     async with quantdb.create_pool(quantdb.PoolConfig(dsn, min_size=0)) as pool:
         await quantdb.migrate(pool)
-
-
-def as_role(dsn: str, role: str, password: str) -> str:
-    parts = urlsplit(dsn)
-    hosts = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=f"{role}:{password}@{hosts}").geturl()
 
 
 async def test_a_database_without_tables_is_a_warning(run: Run) -> None:

@@ -7,12 +7,12 @@ import asyncpg
 import pytest
 from cli_runs import Run, runner
 from methods import every_method
+from rights import as_role, granted, member, shipped_roles
 from support import MINUTE, NOON, a_price, a_trade, fresh
 
 import quantdb
 from quantdb import NewUser, PoolConfig, PriceRepo, TradeRepo, UserRepo
 from quantdb.cli.console import out
-from quantdb.sqlfile import sql_folder
 
 BEYOND = [
     "DELETE FROM trades",
@@ -28,6 +28,8 @@ BEYOND = [
     "CREATE ROLE mine",
     "CREATE TRIGGER t BEFORE INSERT ON trades EXECUTE FUNCTION tsvector_update_trigger()",
     "DROP TABLE trades",
+    "DROP TABLE quantdb_ray_ledger",
+    "TRUNCATE quantdb_ray_ledger",
     "INSERT INTO quantdb_migrations VALUES ('quantdb', 9, '9.sql', 'x')",
     "UPDATE quantdb_migrations SET checksum = 'x'",
     "COPY trades TO PROGRAM 'cat'",
@@ -37,43 +39,20 @@ BEYOND = [
 @pytest.fixture
 async def owner(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
     """The owner of a database from which nobody else has a right, and the shipped roles in it."""
-    async with quantdb.create_pool(PoolConfig(empty_dsn, min_size=0)) as pool:
-        await quantdb.migrate(pool)
-    connection = await asyncpg.connect(empty_dsn)
-    name = urlsplit(empty_dsn).path[1:]
-    await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
-    await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
-    for _twice in range(2):
-        for file in ("app", "reader"):
-            await connection.execute((sql_folder() / f"roles/{file}.sql").read_text())
-    yield connection
-    await connection.execute("DROP OWNED BY quantdb_app, quantdb_reader")
-    await connection.execute("DROP ROLE quantdb_app; DROP ROLE quantdb_reader")
-    await connection.close()
-
-
-async def member(owner: asyncpg.Connection, dsn: str, group: str) -> tuple[str, str]:
-    """Make a role that is a member of a shipped one; give its name and its DSN."""
-    role, password = f"member_{fresh()}", fresh()
-    await owner.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}' IN ROLE {group}")
-    parts = urlsplit(dsn)
-    host = parts.netloc.rpartition("@")[2]
-    return role, parts._replace(netloc=f"{role}:{password}@{host}").geturl()
+    async with shipped_roles(empty_dsn) as owner:
+        yield owner
 
 
 @pytest.fixture
 async def app(owner: asyncpg.Connection, empty_dsn: str) -> AsyncIterator[str]:
-    role, dsn = await member(owner, empty_dsn, "quantdb_app")
-    yield dsn
-    await owner.execute(f"DROP OWNED BY {role}")
-    await owner.execute(f"DROP ROLE {role}")
+    async with member(owner, empty_dsn, "quantdb_app") as dsn:
+        yield dsn
 
 
 @pytest.fixture
 async def reader(owner: asyncpg.Connection, empty_dsn: str) -> AsyncIterator[str]:
-    role, dsn = await member(owner, empty_dsn, "quantdb_reader")
-    yield dsn
-    await owner.execute(f"DROP ROLE {role}")
+    async with member(owner, empty_dsn, "quantdb_reader") as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -190,3 +169,36 @@ async def test_doctor_says_what_is_missing(
     assert mark == "warning"
     assert "no INSERT on trades" in told
     assert "no TEMPORARY on the database" in told
+
+
+async def test_a_ledger_of_another_role_keeps_the_application_from_no_other_right(
+    owner: asyncpg.Connection, app: str, run: Run, empty_dsn: str
+) -> None:
+    maker, migrator, password = f"maker_{fresh()}", f"migrator_{fresh()}", fresh()
+    database = urlsplit(empty_dsn).path[1:]
+    await owner.execute(
+        f"DROP OWNED BY quantdb_app; CREATE ROLE {maker};"
+        f"CREATE ROLE {migrator} LOGIN CREATEROLE PASSWORD '{password}';"
+        f"ALTER DATABASE {database} OWNER TO {migrator}; ALTER SCHEMA public OWNER TO {migrator}"
+    )
+    for table in ("trades", "prices", "users", "quantdb_migrations"):
+        await owner.execute(f"ALTER TABLE {table} OWNER TO {migrator}")
+    await owner.execute(f"ALTER TABLE quantdb_ray_ledger OWNER TO {maker}")
+    said: list[str] = []
+    theirs = await asyncpg.connect(as_role(empty_dsn, migrator, password))
+    theirs.add_log_listener(lambda _, message: said.append(str(getattr(message, "message", ""))))
+    try:
+        await granted(theirs, "app")
+        async with quantdb.create_pool(PoolConfig(app, min_size=0)) as pool:
+            await every_method(pool, fresh())
+        found = await findings(run, app)
+    finally:
+        await theirs.close()
+        await owner.execute(
+            f"ALTER DATABASE {database} OWNER TO CURRENT_USER;"
+            f"REASSIGN OWNED BY {migrator}, {maker} TO CURRENT_USER;"
+            f"DROP OWNED BY {migrator}, {maker}; DROP ROLE {migrator}; DROP ROLE {maker}"
+        )
+
+    assert said == ["nothing was granted on quantdb_ray_ledger: it is not there, or not yours"]
+    assert not {"rights", "excess"} & found.keys()

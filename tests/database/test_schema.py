@@ -11,10 +11,11 @@ from pathlib import Path
 import asyncpg
 import attrs
 import pytest
-from support import look, look_once
+from rights import as_role
+from support import fresh, look, look_once
 
 import quantdb
-from quantdb import ConfigError, Conflict, PoolConfig, Trade, TradeRepo, migrate
+from quantdb import ConfigError, Conflict, PoolConfig, Trade, TradeRepo, datasets, migrate
 from quantdb.schema import Migration, applied, migrations
 from quantdb.sqlfile import sql_folder
 
@@ -388,7 +389,7 @@ async def test_a_rebuild_from_zero_equals_the_shipped_schema(
         for file in sorted(SHIPPED.glob("*.sql")):
             await tx.execute(file.read_text())
     shipped = await catalog(pool)
-    ours = {"users", "trades", "prices", "quantdb_migrations"}
+    ours = {"users", "trades", "prices", "quantdb_migrations", "quantdb_ray_ledger"}
     rebuilt = await catalog(empty)
     for name in ("tables", "columns", "constraints", "indexes"):
         # Other tests made tables of their own in the session's database.
@@ -414,7 +415,47 @@ async def test_migrating_one_file_at_a_time_gives_the_same_schema(
         assert one_by_one == await catalog(pool)
 
 
-@pytest.mark.parametrize("table", ["users", "trades", "prices", "quantdb_migrations"])
+async def test_a_ledger_of_a_job_is_that_of_the_migrations(empty: quantdb.Pool) -> None:
+    await datasets.LEDGER.run(empty)
+    made = await catalog(empty)
+    await empty.execute("DROP TABLE quantdb_ray_ledger")
+    await migrate(empty)
+    migrated = await catalog(empty)
+    ours = "quantdb_ray_ledger"
+    for name in ("constraints", "indexes"):
+        assert made[name] == [row for row in migrated[name] if row[0] == ours]
+    *uncommented, said = zip(*(row for row in migrated["columns"] if row[0] == ours), strict=True)
+    assert all(said)
+    assert [*uncommented] == [*zip(*made["columns"], strict=True)][:-1]
+
+
+async def test_a_ledger_that_is_there_already_is_left_to_whom_it_belongs(
+    empty_dsn: str, empty: quantdb.Pool
+) -> None:
+    maker, owner, password = f"maker_{fresh()}", f"owner_{fresh()}", fresh()
+    await datasets.LEDGER.run(empty)
+    await empty.execute(
+        f"CREATE ROLE {maker}; CREATE ROLE {owner} LOGIN PASSWORD '{password}';"
+        f"GRANT CREATE, USAGE ON SCHEMA public TO {owner};"
+        f"ALTER TABLE quantdb_ray_ledger OWNER TO {maker};"
+        "INSERT INTO quantdb_ray_ledger VALUES ('j', 't', 'd', 0, '0.0', false, '{a}', 1, 0, 0)"
+    )
+    before = await look(empty, "SELECT * FROM quantdb_ray_ledger")
+    try:
+        theirs = PoolConfig(as_role(empty_dsn, owner, password), min_size=0)
+        async with quantdb.create_pool(theirs) as pool:
+            assert "0004_ray_ledger.sql" in await migrate(pool)
+            assert await migrate(pool) == []
+        assert before == await look(empty, "SELECT * FROM quantdb_ray_ledger")
+        sql = "SELECT tableowner::text FROM pg_tables WHERE tablename = 'quantdb_ray_ledger'"
+        assert maker == await look_once(empty, sql)
+    finally:
+        await empty.execute(f"DROP OWNED BY {owner}, {maker}; DROP ROLE {owner}; DROP ROLE {maker}")
+
+
+@pytest.mark.parametrize(
+    "table", ["users", "trades", "prices", "quantdb_migrations", "quantdb_ray_ledger"]
+)
 async def test_every_table_and_every_column_says_what_it_is(pool: quantdb.Pool, table: str) -> None:
     assert await look_once(pool, "SELECT obj_description($1::text::regclass)", table)
     unsaid = await look(

@@ -15,7 +15,7 @@ from certificates import make
 from conftest import fresh_database
 from fronts import Front, error_response, leading_here, listening, tls, trusting
 from methods import every_method
-from support import MINUTE, NOON, a_price, a_trade, fresh
+from support import MINUTE, NOON, a_price, a_trade, fresh, until
 
 import quantdb
 from quantdb import (
@@ -313,12 +313,6 @@ async def test_a_suspension_in_the_middle_says_that_nothing_was_applied(
 
     assert caught.value.outcome == "not_applied"
     assert await TradeRepo(pool).find(trade.id) is None
-
-
-async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.01)
 
 
 # Its limits

@@ -21,7 +21,6 @@ import pyarrow as pa
 import ray
 from frames import frame_of, read_table, read_trades, rows_of, write
 from ray import cluster_utils
-from ray.data import DataContext
 
 from quantdb import Ingest, Pool, PoolConfig, Trade, TradeRepo
 from quantdb.columns.types import schema_of
@@ -52,7 +51,6 @@ _table_of: Final[Callable[..., pa.Table]] = getattr(pa.Table, "from_pylist")  # 
 @pytest.fixture
 def nodes() -> Iterator[Nodes]:
     """A head that runs no task; a test adds the nodes that do."""
-    DataContext.get_current().enable_progress_bars = False
     head = {"num_cpus": 0, "object_store_memory": 150_000_000, "include_dashboard": False}
     cluster = _cluster(initialize_head=True, head_node_args=head)
     try:

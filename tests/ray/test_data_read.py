@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -38,14 +38,12 @@ from frames import (
     run,
 )
 from ray import cloudpickle
-from ray.data import DataContext
 from ray.data.expressions import col
 
 import quantdb
 import quantdb.ray.data as datasets
 from quantdb import Pool, PoolConfig, PriceRepo, TradeRepo
 from quantdb.datasets import Shown
-from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError, InexactValue, ShapeMismatch
 from quantdb.ray.data.part import Part
 from quantdb.ray.data.plans import Cut
@@ -69,14 +67,6 @@ FROM generate_series(1, 200000) AS n;
 ALTER TABLE tape ADD PRIMARY KEY (n);
 ANALYZE tape
 """
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    with local_ray(2):
-        yield
 
 
 @pytest.fixture(scope="module")

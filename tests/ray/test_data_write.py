@@ -3,12 +3,11 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
 
 import attrs
 import pytest
@@ -24,7 +23,6 @@ pytest.importorskip("ray.data", reason="Ray Data is not installed")
 import pyarrow as pa
 from frames import Frame, counted, frame_of, read_prices, read_trades, rows_of, run, write
 from ray import cloudpickle
-from ray.data import DataContext
 from ray.data.block import Block
 from ray.data.expressions import col
 
@@ -32,7 +30,6 @@ import quantdb
 import quantdb.ray.data as datasets
 from quantdb import Conflict, Ingest, Pool, PoolConfig, PriceRepo, Trade, TradeRepo, transaction
 from quantdb.columns.types import schema_of
-from quantdb.demo.cluster import local_ray
 from quantdb.errors import ConfigError, InexactValue
 from quantdb.ray.data import rays
 from quantdb.ray.data.digest import digest_of
@@ -51,14 +48,6 @@ pytestmark = [
 getattr(cloudpickle, "register_pickle_by_value")(sys.modules[__name__])  # noqa: B009
 _table_of: Final[Callable[..., pa.Table]] = getattr(pa.Table, "from_pylist")  # noqa: B009
 put: Final[Callable[..., None]] = rays.written
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    with local_ray(2):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -350,37 +339,6 @@ def test_what_cannot_store_is_refused_before_anything_runs(config: PoolConfig) -
 def test_a_job_has_a_name(config: PoolConfig, job: object) -> None:
     with pytest.raises(ConfigError, match="job"):
         write(frame(trades_of("X", 1), 1), config, TradeRepo, job=job)
-
-
-async def test_who_may_not_make_the_ledger_is_told_what_to_run(
-    empty_dsn: str, server_dsn: str
-) -> None:
-    owner = PoolConfig(empty_dsn, min_size=0, max_size=2)
-    await migrated(owner)
-    role = f"writer_{fresh()}"
-    await run(
-        empty_dsn,
-        f"CREATE ROLE {role} LOGIN PASSWORD 'pw'",
-        f"GRANT SELECT, INSERT ON trades TO {role}",
-        f"GRANT TEMPORARY ON DATABASE {urlsplit(empty_dsn).path[1:]} TO {role}",
-    )
-    parts = urlsplit(empty_dsn)
-    netloc = f"{role}:pw@{parts.netloc.rpartition('@')[2]}"
-    dsn = urlunsplit(parts._replace(netloc=netloc))
-    config = PoolConfig(dsn, min_size=0, max_size=2)
-    data = frame(trades_of(fresh(), 10), 2)
-    try:
-        with pytest.raises(ConfigError, match=r"ledger\.sql and GRANT"):
-            write(data, config, TradeRepo, job="j")
-        assert write(data, config, TradeRepo) == Ingest(inserted=10, existing=0)
-        assert write(data, owner, TradeRepo, job="j") == Ingest(inserted=0, existing=10)
-        await run(
-            empty_dsn, f"GRANT SELECT, INSERT, UPDATE, DELETE ON quantdb_ray_ledger TO {role}"
-        )
-        assert write(data, config, TradeRepo, job="j") == Ingest(inserted=0, existing=10)
-    finally:
-        await run(empty_dsn, f"DROP OWNED BY {role}")
-        await run(server_dsn, f"DROP ROLE {role}")
 
 
 async def test_no_more_connections_write_than_are_given(

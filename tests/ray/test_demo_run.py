@@ -2,7 +2,6 @@
 import asyncio
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -16,13 +15,8 @@ pytest.importorskip("matplotlib", reason="matplotlib is not installed")
 pytest.importorskip("cyclopts", reason="the extra cli is not installed")
 
 from quantdb.cli import main
-from quantdb.demo.cluster import local_ray
 
-
-@pytest.fixture(scope="module", autouse=True)
-def two_workers() -> Iterator[None]:
-    with local_ray(2):
-        yield
+pytestmark = pytest.mark.usefixtures("two_workers")
 
 
 async def test_the_demo_does_its_job_and_a_second_run_changes_nothing(

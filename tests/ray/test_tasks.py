@@ -28,7 +28,6 @@ from ray.exceptions import TaskCancelledError, WorkerCrashedError
 
 import quantdb.ray
 from quantdb import Conflict, NotFound, Pool, PoolConfig, Trade, TradeRepo
-from quantdb.demo.cluster import local_ray
 from quantdb.embedded import EmbeddedPostgres
 from quantdb.errors import ConfigError, ConnectionLost
 from quantdb.ray import BlockingPool
@@ -36,12 +35,6 @@ from quantdb.ray import BlockingPool
 T = TypeVar("T")
 
 pytestmark = pytest.mark.usefixtures("two_workers")
-
-
-@pytest.fixture(scope="module")
-def two_workers() -> Iterator[None]:
-    with local_ray(2):
-        yield
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, copy_context
 from uuid import RFC_4122, UUID
@@ -10,6 +9,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import until
 
 pytest.importorskip("ray.exceptions", reason="Ray is not installed")
 
@@ -128,7 +128,7 @@ async def test_a_pool_without_work_is_closed_and_dropped(dsn: str, pool: Pool) -
             await asyncio.sleep(0.7)
             assert not first.is_closing()
     assert await pool.fetchval(count) == len(pools) == 1
-    await until(lambda: len(pools) == 0)
+    await until(lambda: len(pools) == 0, 5)
     for _ in range(40):
         if await pool.fetchval(count) == 0:
             break
@@ -149,14 +149,6 @@ async def test_a_pool_that_a_job_closed_or_that_does_not_open_is_made_again(dsn:
                 pass
     await pools.close()
     assert len(pools) == 0
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if holds():
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("not in time")
 
 
 def test_without_ray_the_import_says_what_to_install() -> None:

@@ -7,7 +7,7 @@ import re
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Context, Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ import asyncpg
 import attrs
 import httpx
 import pytest
-from support import fresh
+from support import fresh, until
 
 import quantdb
 from quantdb import TradeRepo
@@ -74,7 +74,7 @@ async def program(request: pytest.FixtureRequest, dsn: str) -> AsyncIterator[Pro
     )
     program = Program(f"{request.param} example", port, process)
     try:
-        await until(lambda: process.returncode is not None or answers(port))
+        await until(lambda: process.returncode is not None or answers(port), SECONDS)
         yield program
     finally:
         if process.returncode is None:
@@ -113,12 +113,6 @@ async def no_writes(dsn: str) -> AsyncGenerator[None]:
             yield
     finally:
         await holder.close()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not condition():  # noqa: ASYNC110 - nothing tells
-            await asyncio.sleep(0.02)
 
 
 async def sessions(admin: asyncpg.Connection, program: Program, what: str = "true") -> int:

@@ -17,6 +17,7 @@ from quantdb.database import Connection
 from quantdb.errors import ConfigError, Conflict
 from quantdb.models import Ingest
 from quantdb.pool import Pool
+from quantdb.sqlfile import sql_folder
 
 __all__ = ["Stored", "forgotten", "keyless", "ledger_made", "must_be_whole", "stored_once"]
 
@@ -48,22 +49,39 @@ class Stored:
 
 
 async def ledger_made(pool: Pool) -> None:
-    """Make the ledger if there is none.
+    """Make the ledger if there is none: a database without quantdb's migrations has none at first.
 
     Raises:
         ConfigError: We may not, or may not use it; says what to run.
     """
     if await datasets.HAS_LEDGER.one(pool):
         return
-    # Or another process makes it just now.
-    with suppress(asyncpg.InsufficientPrivilegeError, asyncpg.DuplicateTableError, Conflict):
+    with suppress(
+        asyncpg.InsufficientPrivilegeError,
+        asyncpg.InvalidSchemaNameError,  # there is none that we may look into
+        asyncpg.DuplicateTableError,  # another process makes it just now
+        Conflict,
+    ):
         await datasets.LEDGER.run(pool)
     if not await datasets.HAS_LEDGER.one(pool):
-        raise ConfigError(
-            "a job keeps its ledger in the table quantdb_ray_ledger, which this role may not make "
-            f"or not use: have the owner of the tables run {datasets.LEDGER.file.path} and "
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON quantdb_ray_ledger to it; or give no job="
+        raise ConfigError(f"{await _withheld(pool)}; or give no job=")
+
+
+async def _withheld(pool: Pool) -> str:
+    """Say why we cannot use the ledger, and who is to run what."""
+    whose = await datasets.WHOSE.one(pool)
+    roles = sql_folder() / "roles/app.sql"
+    if whose.owner is None:
+        return (
+            "a job keeps its ledger in the table quantdb_ray_ledger, which is not there, and which "
+            f"{whose.role} may not make: have the owner of the tables run `quantdb migrate` and "
+            f"{roles}, or else {datasets.LEDGER.file.path} and {whose.remedy}"
         )
+    return (
+        "a job keeps its ledger in the table quantdb_ray_ledger, which belongs to "
+        f"{whose.owner}, and {whose.role} lacks rights on it: have {whose.owner} run "
+        f"{whose.remedy}, or, if all tables are its own, {roles} again"
+    )
 
 
 async def stored_once(
@@ -129,5 +147,14 @@ async def must_be_whole(pool: Pool, job: str, target: str, run: str) -> None:
 
 
 async def forgotten(pool: Pool, job: str) -> int:
-    """Remove a job from the ledger and return how many blocks it had."""
-    return await datasets.FORGET.run(pool, job)
+    """Remove a job from the ledger and return how many blocks it had.
+
+    Raises:
+        ConfigError: We may not; says what to run.
+    """
+    try:
+        return await datasets.FORGET.run(pool, job)
+    except asyncpg.UndefinedTableError:
+        return 0
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise ConfigError(await _withheld(pool)) from error

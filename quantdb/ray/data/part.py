@@ -88,6 +88,9 @@ class Part:
 
     async def _batches(self, schema: pa.Schema) -> AsyncGenerator[pa.RecordBatch, None]:
         """Give all rows once; when the connection is lost, go on behind those that were given."""
+        # `repeated` of quantdb.retries makes a call again as a whole, and none after a PoolTimeout.
+        # This goes on in the midst of a stream that stays open between its batches, has its time
+        # anew with each, and waits for a server that has no connection to spare, too.
         clock = asyncio.get_running_loop().time
         taken, until, pause = 0, 0.0, _FIRST_PAUSE
         while True:

@@ -53,7 +53,8 @@ def write(
     Raises:
         InexactValue: A value would not be stored as it is; its block is not stored.
         Conflict: A row contradicts a stored one; or an earlier run of the job was of other blocks.
-        ConfigError: The rows have no keys, and there is no job; or there is no ledger.
+        ConfigError: The rows have no keys, and there is no job; or the role may neither make
+            the ledger nor use it.
     """
     sink = Sink(config, repository, job)
     tasks = tasks_at_once(config, connections, beside=0)
@@ -76,6 +77,9 @@ def forget(config: PoolConfig, job: str) -> int:
     """Remove a job from the ledger and return how many blocks it had; no row is removed.
 
     Written again under that name, rows without keys are stored again.
+
+    Raises:
+        ConfigError: The role may not; says what to run.
     """
     _named(job)
     return on_one_connection(config, lambda pool: forgotten(pool, job))
