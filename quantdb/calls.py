@@ -25,6 +25,7 @@ from quantdb.blocks import (
 )
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Database, is_pool
+from quantdb.deadlines import NEVER
 from quantdb.errors import CommitUnknown, ConnectionLost, Contention, StatementTimeout
 from quantdb.labels import Operation
 from quantdb.observe import Watch
@@ -193,11 +194,12 @@ async def _on_connection(pool: Pool, work: Work[T], watch: Watch | None, begin: 
     """
     began = asyncio.get_running_loop().time()
     connection = pool.lease_at_once() or await pool.lease(None, block=True)
-    connection.watch = watch
+    connection.begin_call(watch)
     stage: _Stage = "begin"
     try:
         if begin:
             await connection.send(begin)
+            connection.until = NEVER
         if watch is not None:
             watch.on(connection)
         stage = "work" if begin else "alone"
@@ -212,7 +214,7 @@ async def _on_connection(pool: Pool, work: Work[T], watch: Watch | None, begin: 
             _refuse_rollback(answer)
     except BaseException as error:
         await _fail(pool, connection, error, stage, way)
-    connection.watch = None
+    connection.end_call()
     if pool.health.trouble:
         pool.health.succeeded(began)
     if not pool.took_back_at_once(connection):
@@ -229,10 +231,11 @@ async def _fail(
     pool: Pool, connection: PooledConnection, error: BaseException, stage: _Stage, way: Way
 ) -> NoReturn:
     """Raise what it means that a call failed at that *stage*, once its connection is given back."""
+    watch = connection.watch
+    connection.end_call()
     try:
         await _explain(connection, error, stage, way)
     except BaseException as problem:
-        watch, connection.watch = connection.watch, None
         if watch is not None:
             watch.failed(problem)
         await given_up(pool, connection, problem, readonly=way.reads and stage != "alone")

@@ -19,9 +19,10 @@ from asyncpg.cursor import CursorFactory
 from asyncpg.protocol import NO_TIMEOUT
 
 from quantdb import exact
-from quantdb.catalog import Learnt, TableColumn, checked, columns_of, learnt_of, of_row
+from quantdb.catalog import Learnt, TableColumn, checked, columns_of, learnt_of, let_in, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import CopyFormat, Cursor, Prepared, batched, each
+from quantdb.deadlines import NEVER
 from quantdb.errors import InexactValue
 from quantdb.handles import CheckedCursor, CheckedStatement
 from quantdb.jsontext import json_value
@@ -80,13 +81,7 @@ class PooledConnection(Session):
     The methods that end in ``_admitted`` are the driver's own, for arguments that were checked.
     """
 
-    __slots__ = ("_codecs", "_keeps", "_known", "_known_here", "_portable", "_prepared", "bind")
-
-    bind: Callable[
-        [object, Sequence[object], str, int, bool, None], Awaitable[list[asyncpg.Record]]
-    ]
-    """Runs a statement that is `ready`, by a portal's name, for at most so many rows (0 is all),
-    with its status besides or not, within the seconds that the driver times by itself."""
+    __slots__ = ("_bind", "_codecs", "_keeps", "_known", "_known_here", "_portable", "_prepared")
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
@@ -99,7 +94,9 @@ class PooledConnection(Session):
         self._prepared: Callable[[object], object] = getattr(cache, "get", _nothing)
         size: Callable[[], int] = getattr(cache, "get_max_size", int)
         self._keeps = size() > 0
-        self.bind = getattr(args[0], "bind_execute")  # noqa: B009
+        self._bind: Callable[..., Awaitable[list[asyncpg.Record]]] = getattr(  # noqa: B009
+            args[0], "bind_execute"
+        )
 
     async def begin_session(
         self, codecs: Sequence[Codec], command_timeout: float, known: dict[str, Learnt]
@@ -159,12 +156,14 @@ class PooledConnection(Session):
         if prepared is None:
             return None
         try:
-            return prepared, [
-                None if value is None else rule(value)
-                for rule, value in zip(known.rules, args, strict=True)
-            ]
+            return prepared, let_in(known.rules, args)
         except exact.Refused:
             return None
+
+    def run(self, prepared: object, args: Sequence[object]) -> Awaitable[list[asyncpg.Record]]:
+        """Run in one step what is `ready`; whoever awaits the rows ends the step."""
+        self.begin_step()
+        return self._bind(prepared, args, "", 0, False, NO_TIMEOUT)
 
     def admitted_at_once(self, query: str, args: Sequence[object]) -> Sequence[object] | None:
         """Return what is sent for the arguments, or None if the server has to be asked first."""
@@ -172,10 +171,7 @@ class PooledConnection(Session):
         if known is None or len(known.rules) != len(args):
             return None
         try:
-            return [
-                None if value is None else rule(value)
-                for rule, value in zip(known.rules, args, strict=True)
-            ]
+            return let_in(known.rules, args)
         except exact.Refused:
             return None
 
@@ -234,6 +230,7 @@ class PooledConnection(Session):
 
         It is run once more where the driver would do so by itself, or could not send it.
         """
+        self.until = NEVER
         if isinstance(error, asyncpg.OutdatedSchemaCacheError):
             await self.reload_schema_state()
             raise error
@@ -524,7 +521,7 @@ def _behind_the_boundary(name: str) -> None:
     ) -> object:
         if query in _ALONE and not args and not options and not self.opening:
             # One step, which the driver times.
-            result = await plain(self, query)
+            result = await plain(self, query, timeout=self.command_timeout)
             if result == "ROLLBACK":
                 raise swallowed()
             return result

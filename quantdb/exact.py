@@ -284,6 +284,8 @@ def on_grid(start: datetime, end: datetime, interval: timedelta, field: str) -> 
 
 def text(value: object) -> str:
     """Admit text without NUL and without lone surrogates."""
+    if type(value) is str and value.isascii() and "\0" not in value:
+        return value
     if not isinstance(value, str):
         raise Refused("must be a str")
     if not value.isascii():

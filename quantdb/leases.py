@@ -21,6 +21,7 @@ from quantdb.config import PoolConfig
 from quantdb.connection import PooledConnection, pooled
 from quantdb.counters import Counters
 from quantdb.crowding import is_full
+from quantdb.deadlines import Deadlines
 from quantdb.errors import ConfigError, PoolTimeout
 from quantdb.observe import Observer
 from quantdb.opening import Opener
@@ -102,11 +103,11 @@ class Leases:
         counters: What they count of themselves.
         is_closing: Whether they are closed, or being closed.
         known: What is known of statements.
-        proven: The ways to store a model that have been seen to store what is sent.
     """
 
     __slots__ = (
         "_config",
+        "_deadlines",
         "_driver",
         "_ending",
         "_free",
@@ -117,6 +118,7 @@ class Leases:
         "_opener",
         "_opening",
         "_progress",
+        "_proven",
         "_sessions",
         "_tasks",
         "_timer",
@@ -125,7 +127,6 @@ class Leases:
         "counters",
         "is_closing",
         "known",
-        "proven",
     )
 
     def __init__(
@@ -137,8 +138,8 @@ class Leases:
     ) -> None:
         self.counters: Final = Counters()
         self.known: Final[dict[str, Learnt]] = {}
-        self.proven: Final[set[object]] = set()
         self._config: Final = config
+        self._deadlines: Final = Deadlines(config.command_timeout)
         self._observer: Final = observer
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
@@ -150,6 +151,7 @@ class Leases:
         self._kept: Final[dict[PooledConnection, _Kept]] = {}
         self._opening: Final[dict[asyncio.Task[None], None]] = {}  # in order
         self._progress: Final = progress
+        self._proven: Final[dict[object, Learnt]] = {}
         self._sessions: Final[WeakSet[PooledConnection]] = WeakSet()
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -198,6 +200,7 @@ class Leases:
             # The driver would say goodbye, and wait for an answer.
             ours.terminate()
             raise
+        ours.time_by(self._deadlines)
         ours.observer = self._observer
         ours.add_termination_listener(lambda _connection: self._ended(ours))
         self._sessions.add(ours)
@@ -206,6 +209,21 @@ class Leases:
     def _ended(self, connection: PooledConnection) -> None:
         if not connection.told_to_end:
             self.counters.lost += 1
+
+    def has_proven(self, way: object, statement: str) -> bool:
+        """Tell whether a *way* to store a model holds by what is known of its *statement* now."""
+        known = self._proven.get(way)
+        return known is not None and known is self.known.get(statement)
+
+    def prove(self, way: object, statement: str) -> None:
+        """Remember that a *way* was seen to hold, if its *statement* may be held to that."""
+        known = self.known.get(statement)
+        if known is not None and known.stores_as_sent:
+            self._proven[way] = known
+
+    def disprove(self, way: object) -> None:
+        """Forget that a *way* was seen to hold."""
+        self._proven.pop(way, None)
 
     # Borrowing
 

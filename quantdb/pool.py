@@ -218,14 +218,22 @@ class Pool:
         connection.taken()
         await self.take_back(ours, None, timeout)
 
-    def has_proven(self, key: object) -> bool:
-        """Tell whether what *key* stands for was seen to store what is sent; see `prove`."""
-        return self._leases is not None and key in self._leases.proven
+    def has_proven(self, way: object, statement: str) -> bool:
+        """Tell whether a *way* to store a model was seen to store what is sent; see `prove`."""
+        return self._leases is not None and self._leases.has_proven(way, statement)
 
-    def prove(self, key: object, *, holds: bool) -> None:
-        """Remember of a way to store a model that it stores what is sent, or no more."""
+    def prove(self, way: object, statement: str) -> None:
+        """Remember that a *way* to store a model, by that *statement*, stored what was sent.
+
+        It counts for as long as what is known of the statement is that it does nothing else.
+        """
+        if self._leases is not None and not self._leases.has_proven(way, statement):
+            self._leases.prove(way, statement)
+
+    def disprove(self, way: object) -> None:
+        """Forget that a *way* to store a model was seen to store what is sent."""
         if self._leases is not None:
-            (self._leases.proven.add if holds else self._leases.proven.discard)(key)
+            self._leases.disprove(way)
 
     def drop_sessions(self, why: str) -> None:
         """Have every connection replaced before it is used again: those that are free, at once."""

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from functools import lru_cache
 from importlib.resources.abc import Traversable
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Generic, TypeVar, get_origin, overload
 
@@ -293,7 +294,7 @@ class Query(Generic[R]):
         be taken back: the statement does no more than store what is sent, and was seen to.
         """
         alone = commits_alone(db)
-        if alone is not None and alone.has_proven((self, kind)):
+        if alone is not None and alone.has_proven((self, kind), self._statement.text):
             return WRITING
         return TRANSACTION
 
@@ -304,8 +305,8 @@ class Query(Generic[R]):
 
         The pool on which statements run *alone* learns whether this one may.
         """
-        attributes, names = _sent_of(type(model))
-        values = [getattr(model, attribute) for attribute in attributes]
+        values_of, names = _sent_of(type(model))
+        values = values_of(model)
         sent, records = await self._statement.fetch(connection, values, names=names)
         if not records:
             return self._only([])
@@ -316,14 +317,13 @@ class Query(Generic[R]):
             raise
         if len(rows) > 1:
             await doom(connection, f"{self.file.name}: stored several rows for one")
-        record, holds = records[0], False
-        try:
-            if tuple(record.keys()) != names or not at_once_the_same(sent, record):
-                await self._compared(connection, dict(zip(names, sent, strict=True)), record)
-            holds = alone is not None and self._statement.stores_as_sent(connection)
-        finally:
+        record = records[0]
+        if tuple(record.keys()) != names or not at_once_the_same(sent, record):
             if alone is not None:
-                alone.prove((self, type(model)), holds=holds)
+                alone.disprove((self, type(model)))
+            await self._compared(connection, dict(zip(names, sent, strict=True)), record)
+        if alone is not None:
+            alone.prove((self, type(model)), self._statement.text)
         return self._only(rows)
 
     async def _compared(
@@ -414,10 +414,18 @@ def _all(rows: list[R]) -> list[R]:
 
 
 @lru_cache(256)
-def _sent_of(model: type[attrs.AttrsInstance]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the attributes of a model that are sent, and what they are called."""
+def _sent_of(
+    model: type[attrs.AttrsInstance],
+) -> tuple[Callable[[object], Sequence[object]], tuple[str, ...]]:
+    """Return what gives the values of a model that are sent, and what they are called."""
     fields = [field for field in attrs.fields(model) if field.init]
-    return tuple(field.name for field in fields), tuple(_name(field) for field in fields)
+    return _getter([field.name for field in fields]), tuple(_name(field) for field in fields)
+
+
+def _getter(names: Sequence[str]) -> Callable[[object], Sequence[object]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda model: [getattr(model, name) for name in names]
 
 
 def _name(field: "attrs.Attribute[object]") -> str:

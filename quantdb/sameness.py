@@ -27,7 +27,7 @@ _SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime}
 def at_once_the_same(sent: Sequence[object], stored: Iterable[object]) -> bool:
     """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer."""
     given, found = list(sent), list(stored)
-    return given == found and _SIMPLE.issuperset(map(type, given + found))
+    return given == found and _SIMPLE.issuperset({*map(type, given), *map(type, found)})
 
 
 def same(sent: object, stored: object) -> bool:

@@ -8,11 +8,13 @@ import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Final, TypeGuard
 
 import asyncpg
 
 from quantdb.collector import feed_at_rest
+from quantdb.deadlines import NEVER, Deadlines
 from quantdb.observe import Observer, Watch
 from quantdb.outcomes import OF_THE_DRIVER, out_of_time
 from quantdb.sockets import watch
@@ -24,6 +26,7 @@ GRACE: Final = 0.5
 
 _UNTIL_TOLD: Final = 30.0
 _LEASES: Final = "_pool_release_ctr"
+_SETTINGS: Final = "_config"
 
 _plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009 - its types
 plain_execute: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "execute")  # noqa: B009
@@ -35,9 +38,14 @@ class Session(asyncpg.Connection):
 
     __slots__ = (
         "_abort_transport",
+        "_deadlines",
+        "_is_cancelling",
         "_is_copying",
         "_loggers",
+        "_request_cancel",
         "_send",
+        "_timed",
+        "_untimed",
         "abandoned",
         "behind_pooler",
         "clean",
@@ -51,6 +59,7 @@ class Session(asyncpg.Connection):
         "refused",
         "retired",
         "told_to_end",
+        "until",
         "watch",
     )
 
@@ -90,6 +99,9 @@ class Session(asyncpg.Connection):
     told_to_end: bool
     """Whether it was closed from here, and not by the server or the network."""
 
+    until: float
+    """When the time of the statement under way is up, if nobody else looks after that."""
+
     watch: Watch | None
     """The call that it works for, if that is watched."""
 
@@ -111,7 +123,11 @@ class Session(asyncpg.Connection):
         self.opening, self.refused = "", None
         self.told_to_end = False
         self._is_copying = False
-        self._send: Callable[[str, float], Awaitable[str]] = getattr(args[0], "query")  # noqa: B009
+        self._send: Callable[[str, None], Awaitable[str]] = getattr(args[0], "query")  # noqa: B009
+        self._is_cancelling: Callable[[], bool] = getattr(args[0], "_is_cancelling")  # noqa: B009
+        self._request_cancel: Callable[[], None] = getattr(args[0], "_request_cancel")  # noqa: B009
+        self._deadlines: Deadlines | None = None
+        self.until = NEVER
         self._loggers: Collection[object] = getattr(self, "_query_loggers", ())
         self.is_in_block = getattr(args[0], "is_in_transaction")  # noqa: B009
         self.is_up = getattr(args[0], "is_connected")  # noqa: B009
@@ -135,11 +151,52 @@ class Session(asyncpg.Connection):
         else:
             super().terminate()
 
+    def time_by(self, deadlines: Deadlines) -> None:
+        """Have the steps of calls timed by a pool's one timer, in place of the driver's many."""
+        deadlines.add(self)
+        self._deadlines = deadlines
+        timed: object = getattr(self, _SETTINGS)
+        replaced: Callable[..., object] = getattr(timed, "_replace")  # noqa: B009
+        self._timed, self._untimed = timed, replaced(command_timeout=None)
+
+    def begin_call(self, watch: Watch | None) -> None:
+        """Work for a call of ours, whose steps are timed from here until `end_call`."""
+        self.watch = watch
+        setattr(self, _SETTINGS, self._untimed)
+
+    def end_call(self) -> None:
+        """Work for it no more."""
+        self.watch, self.until = None, NEVER
+        setattr(self, _SETTINGS, self._timed)
+
+    def begin_step(self) -> None:
+        """Have the statement that is sent next fail if it is not answered in time."""
+        deadlines = self._deadlines
+        if deadlines is not None:
+            self.until = monotonic() + deadlines.limit
+            if not deadlines.is_set:
+                deadlines.set()
+
+    def expire(self) -> None:
+        """Have the statement under way fail and be cancelled, as the driver does in time."""
+        self.until = NEVER
+        for held in (
+            () if self._is_cancelling() else gc.get_referents(getattr(self, "_protocol", None))
+        ):
+            if _is_answer(held) and not held.done():
+                self._request_cancel()
+                held.set_exception(TimeoutError())
+                return
+        # An earlier one is being cancelled, which is not answered either; or this one is answered
+        # this very moment, and the connection is closed behind it.
+        self.terminate()
+
     def send(self, statement: str) -> Awaitable[str]:
-        """Send a statement without arguments in one step, which the driver times."""
+        """Send a statement of a call without arguments, in one step."""
         if self._loggers or not self.is_up():
-            return plain_execute(self, statement)
-        return self._send(statement, self.command_timeout)
+            return plain_execute(self, statement, timeout=self.command_timeout)
+        self.begin_step()
+        return self._send(statement, None)
 
     def disown(self) -> None:
         """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
@@ -164,10 +221,7 @@ class Session(asyncpg.Connection):
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             return True
-        is_cancelling: Callable[[], bool] | None = getattr(
-            getattr(self, "_protocol", None), "_is_cancelling", None
-        )
-        return is_cancelling is not None and is_cancelling()
+        return self._is_cancelling()
 
     async def roll_back_in_a_hurry(self, query: str) -> str:
         """Roll back in the moment that is left, or leave it to the server, which will."""

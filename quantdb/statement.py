@@ -10,6 +10,7 @@ from quantdb import sqlfile
 from quantdb.catalog import DRIVERS_OWN, Rules, checked, learnt_of
 from quantdb.connection import PooledConnection, pooled
 from quantdb.database import Connection, Cursor, Prepared, Row
+from quantdb.deadlines import NEVER
 from quantdb.errors import InexactValue, QuantDBError
 from quantdb.labels import Operation, of_file, tagged
 from quantdb.outcomes import fail, out_of_time
@@ -79,7 +80,8 @@ class Statement:
         else:
             prepared, sent = ready
             try:
-                records = await ours.bind(prepared, sent, "", 0, False, None)
+                records = await ours.run(prepared, sent)
+                ours.until = NEVER
             except Exception as error:
                 records = await self._fetched(ours.fetch_after(error, self.text, sent))
         if ours.watch is not None:
@@ -150,12 +152,6 @@ class Statement:
             return value
         name = await connection.fetchval(_TYPE_NAME.text, kind.oid)
         return await connection.fetchval(f"SELECT $1::{name}", value)
-
-    def stores_as_sent(self, connection: Connection) -> bool:
-        """Tell whether it does no more than store what is sent, on a connection of ours."""
-        ours = pooled(connection)
-        known = ours.knows(self.text) if ours is not None else None
-        return known is not None and known.stores_as_sent
 
     def fail(self, error: Exception) -> NoReturn:
         """Raise what *error* means, with a note of the file and the line where it arose."""

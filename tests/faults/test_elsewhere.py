@@ -184,11 +184,16 @@ async def test_a_forked_child_opens_a_pool_of_its_own(dsn: str) -> None:
         import asyncio, os, sys
         import quantdb
 
+        def quiet():  # of a machine that is slow
+            asyncio.get_running_loop().slow_callback_duration = 60
+
         async def main(config):
+            quiet()
             async with quantdb.create_pool(config) as pool:
                 return await pool.fetchval("SELECT 1")
 
         async def parent(config):
+            quiet()
             async with quantdb.create_pool(config) as pool:
                 await pool.fetchval("SELECT 1")
                 child = os.fork()

@@ -1,0 +1,68 @@
+"""The time that each step of a call may take, with one timer for all calls of a pool.
+
+A timer for every statement is a good part of what a call costs that goes well, and with asyncio's
+own loop all those that were set and never went off stay in a heap for as long as they might have
+had to wait. Here a step notes until when it has time, and whoever finds no timer set sets one. When
+that goes off, it looks whose time is up, and is set again for whoever is next. As all have the same
+seconds, nobody's time is up before that of those who began earlier.
+"""
+
+import asyncio
+from time import monotonic
+from typing import Final, Protocol
+from weakref import WeakSet
+
+__all__ = ["NEVER", "Deadlines", "Timed"]
+
+NEVER: Final = float("inf")
+
+
+class Timed(Protocol):
+    """What takes a step at a time."""
+
+    until: float
+    """When the time of its step is up, by ``time.monotonic``; `NEVER` between steps."""
+
+    def expire(self) -> None:
+        """Have the step fail."""
+        ...
+
+
+class Deadlines:
+    """The steps that are under way, of whatever was added.
+
+    Attributes:
+        limit: Seconds that a step may take.
+        is_set: Whether somebody looks after those whose time is up.
+    """
+
+    __slots__ = ("_loop", "_timed", "is_set", "limit")
+
+    def __init__(self, limit: float) -> None:
+        self.limit: Final = limit
+        self.is_set = False
+        self._loop: Final = asyncio.get_running_loop()
+        self._timed: Final[WeakSet[Timed]] = WeakSet()
+
+    def add(self, timed: Timed) -> None:
+        """Look after the steps of *timed* for as long as it is there."""
+        self._timed.add(timed)
+
+    def set(self) -> None:
+        """Set the timer for a step that begins now; none is set."""
+        self._set(self.limit)
+
+    def _set(self, seconds: float) -> None:
+        self.is_set = True
+        self._loop.call_later(seconds, self._look)
+
+    def _look(self) -> None:
+        self.is_set = False
+        now, first = monotonic(), NEVER
+        for timed in list(self._timed):
+            if timed.until <= now:
+                timed.expire()
+            else:
+                first = min(first, timed.until)
+        if first < NEVER:
+            self._set(first - now)
