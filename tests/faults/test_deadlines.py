@@ -22,7 +22,7 @@ from quantdb import (
 )
 
 LIMIT: Final = 1.0
-SLACK: Final = 1.5
+SLACK: Final = 2.5
 """Seconds that a busy machine adds."""
 
 
