@@ -9,13 +9,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, contextmanager
-from typing import Final, Literal, NoReturn, TypeVar
+from typing import Final, Literal, NoReturn, TypeGuard, TypeVar
 
 import asyncpg
 import attrs
 
 from quantdb.blocks import (
     ended,
+    fail_inside,
     fail_to_begin,
     fail_to_commit,
     given_up,
@@ -179,7 +180,11 @@ def _attempt(db: Database, work: Work[T], way: Way, watch: Watch | None) -> Awai
     """Begin an attempt, to be awaited."""
     if watch is not None:
         watch.begin()
-    if not isinstance(db, Pool) or way.bulk:
+    if way.bulk:
+        return _in_scope(db, work, way, watch)
+    if not isinstance(db, Pool):
+        if _is_in_block(db):
+            return _in_block(db, work, watch)
         return _in_scope(db, work, way, watch)
     if way.alone and db.config.transactions == "statement":
         return _on_connection(db, work, watch, "", way)
@@ -293,6 +298,27 @@ async def _told_apart(
     raise ConnectionLost("the server has stopped answering") from error
 
 
+def _is_in_block(db: Database) -> TypeGuard[Connection]:
+    """Tell whether *db* is a connection of a pool of ours that is in a transaction."""
+    ours = pooled(db)
+    return ours is not None and not ours.abandoned and ours.is_up() and ours.is_in_block()
+
+
+async def _in_block(connection: Connection, work: Work[T], watch: Watch | None) -> T:
+    """Return what *work* gives in the transaction that a connection of a pool of ours is in."""
+    ours = pooled(connection) if watch is not None else None
+    if watch is not None and ours is not None:
+        watch.on(ours)
+        ours.watch = watch
+    try:
+        return await work(connection)
+    except Exception as error:
+        fail_inside(error, alive=is_alive(connection))
+    finally:
+        if ours is not None:
+            ours.watch = None
+
+
 async def _in_scope(db: Database, work: Work[T], way: Way, watch: Watch | None) -> T:
     """Return what *work* gives in a block as others have it."""
     try:
@@ -324,11 +350,11 @@ def _watched(db: Database, operation: Operation, *, current: bool = True) -> Wat
     """Begin to watch a call on *db*, if someone wants that and it is no part of another one."""
     if isinstance(db, Pool):
         observer = db.observer
-    elif (behind := pool_behind(db)) is not None:
-        observer = behind.observer
+    elif (ours := pooled(db)) is not None:
+        observer = ours.observer if ours.watch is None else None
     else:
-        ours = pooled(db)
-        observer = ours.observer if ours is not None and ours.watch is None else None
+        behind = pool_behind(db)
+        observer = behind.observer if behind is not None else None
     return None if observer is None else observer.watch(operation, current=current)
 
 

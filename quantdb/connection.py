@@ -12,7 +12,7 @@ from collections.abc import (
     Sequence,
 )
 from time import monotonic
-from typing import Final, TypeGuard, TypeVar
+from typing import Final, TypeVar
 
 import asyncpg
 from asyncpg.cursor import CursorFactory
@@ -657,13 +657,9 @@ _put("cursor", _cursor)
 
 def pooled(connection: object) -> PooledConnection | None:
     """Return the connection of our pool that *connection* is, or wraps; None for any other."""
-    if _is_ours(connection):
-        return connection
-    itself = getattr(connection, "itself", None)
-    inner: object = itself() if itself is not None else None
     # By type: the driver's metaclass calls every connection an instance of every such class.
-    return inner if _is_ours(inner) else None
-
-
-def _is_ours(connection: object) -> TypeGuard[PooledConnection]:
-    return type(connection) is PooledConnection
+    if type(connection) is PooledConnection:
+        return connection
+    itself: Callable[[], object] | None = getattr(connection, "itself", None)
+    inner = itself() if itself is not None else None
+    return inner if type(inner) is PooledConnection else None
