@@ -257,6 +257,7 @@ async def test_a_task_whose_worker_dies_after_its_commit_stores_its_rows_once(
     tables = [table_of(trades[:200], ids=ids), table_of(trades[200:], ids=ids)]
     if not ids:
         tables[1] = tables[0]
+    await ledger_made(pool)
     sink = Dying(config, fresh(), tmp_path)
     put(frame_of(tables), sink, 2, ordered=True)
 
