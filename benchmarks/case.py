@@ -96,8 +96,8 @@ class Case:
         rows: Rows of a call.
         callers: How many call at once.
         reset: Run before each turn; not timed.
-        stored: Raises unless a case that writes has stored what it should; None: the trades that
-            it was given.
+        check: Raises unless a call, whose answer it is given, has read or stored what it should;
+            None: the trades of `reads`, or those that it was given.
         peak: Whether the peak memory of one call is measured.
     """
 
@@ -112,5 +112,5 @@ class Case:
     rows: int = 1
     callers: int = 1
     reset: Reset | None = None
-    stored: Callable[[], Awaitable[None]] | None = None
+    check: Callable[[object], Awaitable[None]] | None = None
     peak: bool = False

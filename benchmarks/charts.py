@@ -66,7 +66,26 @@ def charts(run: Run) -> dict[str, str]:
                 for one in run.growth
             ],
         )
+    if datasets := _datasets(run):
+        made["ray-rows"] = lines(
+            "Time of a row, by rows of a dataset of Ray Data",
+            "read, or written; flat is good, and Ray's own start weighs on the few",
+            1e-6,
+            datasets,
+        )
     return made
+
+
+def _datasets(run: Run) -> list[Line]:
+    """Return what a row costs each contender, at every size of dataset that it was measured at."""
+    points: dict[str, list[tuple[float, float]]] = {}
+    for result in run.results:
+        verb, _, what = result.case.partition(" ")
+        if result.suite == "ray" and what.startswith("a dataset of"):
+            for one in result.measured:
+                name = f"{verb}: {one.contender.partition(',')[0]}"
+                points.setdefault(name, []).append((result.rows, one.seconds / result.rows))
+    return [Line(name, found) for name, found in points.items()]
 
 
 def _find(run: Run, suite: str, case: str) -> Result | None:

@@ -14,12 +14,13 @@ from uuid import UUID
 
 from benchmarks.case import HAND, OURS, Contender, Mode, Site, Work
 from benchmarks.ours import pool_of
+from benchmarks.totals import Totals
 from quantdb import Pool, Trade, TradeRepo
 from quantdb.demo import environment
 
 environment.prepare()
 
-import ray  # noqa: E402 - reads the environment
+import ray.data  # noqa: E402 - reads the environment
 from ray import ObjectRef  # noqa: E402
 from ray.data import Dataset  # noqa: E402
 
@@ -27,12 +28,25 @@ import quantdb.ray  # noqa: E402
 from quantdb.demo.cluster import local_ray  # noqa: E402
 from quantdb.ray import data  # noqa: E402
 
-__all__ = ["CPUS", "actors", "cluster", "few", "readers", "tasks", "writers"]
+__all__ = [
+    "CPUS",
+    "actors",
+    "cluster",
+    "few",
+    "files",
+    "of_files",
+    "readers",
+    "tasks",
+    "totals",
+    "writers",
+]
 
 CPUS: Final = 8
 """Of the cluster, whatever the machine has: so many workers at once."""
 _OBJECT_STORE: Final = 2 << 30
 _CONNECTIONS: Final = 8
+_STRETCH: Final = 125_000
+"""Rows that a task by hand fetches at most: its records are some 100 MB."""
 
 Submit = Callable[[UUID], ObjectRef[Trade]]
 
@@ -44,10 +58,11 @@ class _ByHand(Protocol):
     pool_per_task: Callable[..., Submit]
     psycopg_per_task: Callable[..., Submit]
     actor: Callable[[str, int], Awaitable[Callable[[UUID], Awaitable[Trade]]]]
-    count: Callable[[Dataset], int]
     read_records: Callable[[str, int], Dataset]
     read_sql: Callable[[str], Dataset]
-    of_trades: Callable[[Sequence[Trade], int], Dataset]
+    totals: Callable[[Dataset], dict[str, object]]
+    to_files: Callable[[Dataset, str], None]
+    held: Callable[[str, int], Dataset]
     write_records: Callable[[Dataset, str], None]
     write_sql: Callable[[Dataset, str], None]
 
@@ -153,7 +168,7 @@ def actors() -> list[Contender]:
     return [Contender(HAND, "explicit", by_hand), ours("explicit"), ours("autocommit")]
 
 
-def _of_datasets(name: str, work: Callable[[str], int]) -> Contender:
+def _of_datasets(name: str, work: Callable[[str], object]) -> Contender:
     @asynccontextmanager
     async def opened(site: Site) -> AsyncGenerator[Work]:
         yield lambda _trades: asyncio.to_thread(work, site.dsn)
@@ -161,32 +176,62 @@ def _of_datasets(name: str, work: Callable[[str], int]) -> Contender:
     return Contender(name, "explicit", opened)
 
 
-def readers() -> list[Contender]:
-    """Return who reads all trades as a dataset; each says how many there were."""
+def readers(rows: int, *, slow: bool) -> list[Contender]:
+    """Return who reads all trades as a dataset; `read_sql` too, if *slow* is not too slow."""
     by_hand = _by_hand()
+    parts = max(CPUS, rows // _STRETCH)
 
-    count = by_hand.count
-    return [
-        _of_datasets(HAND, lambda dsn: count(by_hand.read_records(dsn, CPUS))),
-        _of_datasets("ray.data.read_sql, psycopg", lambda dsn: count(by_hand.read_sql(dsn))),
-        _of_datasets(OURS, lambda dsn: count(data.read_trades(pool_of(dsn)))),
+    def of(read: Callable[[str], Dataset]) -> Callable[[str], object]:
+        return lambda dsn: _in_memory(read(dsn))
+
+    def ours(dsn: str) -> object:
+        # While there is one, the table cannot be emptied.
+        with data.Snapshot(pool_of(dsn)) as now:
+            return _in_memory(data.read_trades(now))
+
+    found = [
+        _of_datasets(HAND, of(lambda dsn: by_hand.read_records(dsn, parts))),
+        _of_datasets(OURS, ours),
     ]
+    if slow:
+        found.append(_of_datasets("ray.data.read_sql, psycopg", of(by_hand.read_sql)))
+    return found
 
 
-def writers(trades: Sequence[Trade], *, slow: bool) -> list[Contender]:
+def _in_memory(dataset: Dataset) -> Dataset:
+    read: Callable[[], Dataset] = getattr(dataset, "materialize")  # noqa: B009 - Ray has no types
+    return read()
+
+
+def totals(dataset: object) -> Totals:
+    """Return what a dataset of trades has in its columns."""
+    assert isinstance(dataset, Dataset)
+    return Totals.of(_by_hand().totals(dataset))
+
+
+def files(dsn: str, folder: str) -> None:
+    """Write all trades to files."""
+    with data.Snapshot(pool_of(dsn)) as now:
+        _by_hand().to_files(data.read_trades(now), folder)
+
+
+def of_files(folder: str, *, held: bool) -> Dataset:
+    """Return a dataset of files: in memory if it is *held*, or else read when it is written."""
+    if held:
+        return _by_hand().held(folder, CPUS)
+    read: Callable[[str], Dataset] = getattr(ray.data, "read_parquet")  # noqa: B009
+    return read(folder)
+
+
+def writers(dataset: Dataset, *, slow: bool) -> list[Contender]:
     """Return who writes a dataset of trades; `write_sql` too, if *slow* is not too slow."""
     by_hand = _by_hand()
-    dataset = by_hand.of_trades(trades, CPUS)
 
     def ours(dsn: str) -> int:
         return data.write(dataset, pool_of(dsn), TradeRepo).inserted
 
-    def of(write: Callable[[Dataset, str], None]) -> Callable[[str], int]:
-        def work(dsn: str) -> int:
-            write(dataset, dsn)
-            return len(trades)
-
-        return work
+    def of(write: Callable[[Dataset, str], None]) -> Callable[[str], object]:
+        return lambda dsn: write(dataset, dsn)
 
     found = [_of_datasets(HAND, of(by_hand.write_records)), _of_datasets(OURS, ours)]
     if slow:

@@ -51,7 +51,7 @@ RAY: Final = Sizes(
     stream=0,
     write=0,
     concurrent=0,
-    growth=(10_000, 100_000, 1_000_000),
+    growth=(10_000, 100_000, 1_000_000, 10_000_000),
 )
 """The suite of Ray alone: it starts a cluster and takes minutes, and no other form has it."""
 

@@ -23,8 +23,8 @@ async def verify(case: Case, work: Work) -> None:
         await case.reset()
     given = case.feed()
     answer = await work(given)
-    if case.stored is not None:
-        await case.stored()
+    if case.check is not None:
+        await case.check(answer)
     elif case.reads is None:
         await _stored(case.site.dsn, given)
     else:

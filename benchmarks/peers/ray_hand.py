@@ -1,21 +1,33 @@
 """Ray by hand: what its users write without quantdb, and what Ray Data has for databases."""
 
 import asyncio
+from decimal import Decimal
 
 import asyncpg
+import numpy as np
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import ray
 import ray.data
 from psycopg.rows import class_row
 
-from benchmarks.data import COLUMNS, END, START, SYMBOL, statement, values
+from benchmarks.data import COLUMNS, END, START, SYMBOL, statement
 from quantdb import Trade
 
 GET = statement("get")
 BETWEEN = statement("between")
 _WHERE = f"WHERE symbol = '{SYMBOL}' AND executed_at >= '{START}' AND executed_at < '{END}'"
 _SELECT = f"SELECT {', '.join(COLUMNS)} FROM trades {_WHERE}"
+
+AT_ONCE = 125_000
+DECIMALS = {
+    "quantity": pa.decimal128(3, 0),
+    "price": pa.decimal128(5, 2),
+    "fee": pa.decimal128(4, 4),
+}
+# Wide enough for the sums of a block, and for products.
+WIDE = pa.decimal128(16, 4)
 
 
 def connect_per_task(dsn, **options):
@@ -83,21 +95,23 @@ async def actor(dsn, size):
 def read_records(dsn, parts):
     """Return a dataset of asyncpg's records, fetched by one task for each stretch of time."""
 
-    def bounds(connection, part):
-        return connection.fetchrow(
-            "SELECT min(executed_at) + $1 * (max(executed_at) - min(executed_at)) / $2,"
-            " min(executed_at) + ($1 + 1) * (max(executed_at) - min(executed_at)) / $2"
-            " + CASE WHEN $1 + 1 = $2 THEN interval '1 second' ELSE interval '0' END FROM trades",
-            part,
-            parts,
-        )
+    async def limits():
+        connection = await asyncpg.connect(dsn)
+        try:
+            return await connection.fetchrow(
+                "SELECT min(executed_at), max(executed_at) + interval '1 second' FROM trades"
+            )
+        finally:
+            await connection.close()
+
+    first, last = asyncio.run(limits())
 
     @ray.remote
     def fetched(part):
         async def call():
             connection = await asyncpg.connect(dsn)
             try:
-                start, end = await bounds(connection, part)
+                start, end = (first + (last - first) * n / parts for n in (part, part + 1))
                 return await connection.fetch(BETWEEN, SYMBOL, start, end)
             finally:
                 await connection.close()
@@ -116,31 +130,76 @@ def read_sql(dsn):
     )
 
 
-def count(dataset):
-    """Read a dataset and say how many rows it has."""
-    return dataset.materialize().count()
+def to_files(dataset, folder):
+    """Write trades to Parquet files as others have them: narrow decimals, and ids as texts."""
+
+    def plain(table):
+        for name, kind in DECIMALS.items():
+            table = table.set_column(COLUMNS.index(name), name, table[name].cast(kind))
+        keys = pa.concat_arrays([chunk.storage for chunk in table["id"].chunks])
+        digits = b"".join(keys.to_pylist()).hex()
+        texts = [
+            f"{digits[n : n + 8]}-{digits[n + 8 : n + 12]}-{digits[n + 12 : n + 16]}"
+            f"-{digits[n + 16 : n + 20]}-{digits[n + 20 : n + 32]}"
+            for n in range(0, len(digits), 32)
+        ]
+        return table.set_column(COLUMNS.index("id"), "id", pa.array(texts))
+
+    dataset.select_columns(list(COLUMNS)).map_batches(
+        plain, batch_format="pyarrow", batch_size=None
+    ).write_parquet(folder)
 
 
-def of_trades(trades, blocks):
-    """Return a dataset of trades whose ids are texts, as `write_sql` and pyarrow need them."""
-    columns = dict(zip(COLUMNS, zip(*map(values, trades), strict=True), strict=True))
-    columns["id"] = [str(key) for key in columns["id"]]
-    return (
-        ray.data.from_arrow(pa.table({k: list(v) for k, v in columns.items()}))
-        .repartition(blocks)
-        .materialize()
-    )
+def held(folder, blocks):
+    """Return a dataset of files that is in memory."""
+    return ray.data.read_parquet(folder).repartition(blocks).materialize()
+
+
+def low_bits(keys):
+    """Return the sum of the last 48 bits of ids, which are uuids or texts."""
+    if isinstance(keys, pa.ExtensionArray):
+        octets = b"".join(keys.storage.to_pylist())
+    else:
+        octets = bytes.fromhex("".join(keys.to_pylist()).replace("-", ""))
+    places = np.frombuffer(octets, np.uint8).reshape(-1, 16)[:, 10:].sum(axis=0, dtype=np.int64)
+    return sum(int(place) << 8 * (5 - n) for n, place in enumerate(places))
+
+
+def totals(dataset):
+    """Return how many trades a dataset has, and the sums of its columns."""
+
+    def summed(table):
+        quantity, price, fee = (table[name].cast(WIDE) for name in ("quantity", "price", "fee"))
+        instants = table["executed_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+        sums = {
+            "quantity": pc.sum(quantity),
+            "price": pc.sum(price),
+            "notional": pc.sum(pc.multiply(quantity, price)),
+            "fee": pc.sum(fee),
+            "microseconds": pc.sum(instants.cast(pa.decimal128(38, 0))),
+        }
+        keys = sum(map(low_bits, table["id"].chunks))
+        made = {name: [str(value.as_py() or 0)] for name, value in sums.items()}
+        return pa.table({"rows": [str(len(table))], **made, "keys": [str(keys)]})
+
+    parts = dataset.map_batches(summed, batch_format="pyarrow", batch_size=None).take_all()
+    return {name: sum(Decimal(part[name]) for part in parts) for name in parts[0]}
 
 
 def write_records(dataset, dsn):
-    """Write by asyncpg's copy_records_to_table, a connection a block."""
+    """Write by asyncpg's copy_records_to_table, a connection and a transaction a block."""
 
     def write(table):
         async def call():
             connection = await asyncpg.connect(dsn)
             try:
-                rows = zip(*(table[name].to_pylist() for name in COLUMNS), strict=True)
-                await connection.copy_records_to_table("trades", columns=COLUMNS, records=rows)
+                async with connection.transaction():
+                    # No more of them as Python's objects than fit into memory.
+                    for batch in table.to_batches(AT_ONCE):
+                        rows = zip(*(batch[name].to_pylist() for name in COLUMNS), strict=True)
+                        await connection.copy_records_to_table(
+                            "trades", columns=COLUMNS, records=rows
+                        )
             finally:
                 await connection.close()
 

@@ -92,7 +92,7 @@ async def cases(site: Site, reset: Reset) -> AsyncGenerator[Case]:
     """Give the case; *reset* empties the table."""
     bars = _tape(site.sizes.write)
 
-    async def stored() -> None:
+    async def check(_answer: object) -> None:
         connection = await asyncpg.connect(site.dsn)
         try:
             rows = await connection.fetch(
@@ -115,6 +115,6 @@ async def cases(site: Site, reset: Reset) -> AsyncGenerator[Case]:
         rounds=site.sizes.bulk_rounds,
         rows=len(bars),
         reset=reset,
-        stored=stored,
+        check=check,
         peak=True,
     )

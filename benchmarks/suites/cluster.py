@@ -1,14 +1,18 @@
 """Ray: a call in each of many tasks, calls of an actor, datasets; by workers and by rows."""
 
-from collections.abc import AsyncGenerator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import attrs
 
-from benchmarks import data
-from benchmarks.case import Case, Contender, Site
+from benchmarks import data, totals
+from benchmarks.case import Case, Contender, Reset, Site
 from benchmarks.relay import relayed
 from benchmarks.suites.bulk import emptied
+from benchmarks.totals import Totals
+from benchmarks.verify import WrongError
 from quantdb import Trade
 
 __all__ = ["cases"]
@@ -19,6 +23,10 @@ _MILLISECONDS: Final = (0, 10)
 _WORKERS: Final = (1, 2, 4, 8)
 _FASTEST_ONLY: Final = 100_000
 """Rows beyond which `write_sql` takes minutes."""
+_HELD: Final = 1_000_000
+"""Rows that are in memory at once: `read_sql` has all of them as Python's objects, and a dataset is
+there before it is written. More are read from their files while they are written; of turns, which
+take a minute each then, there is one."""
 
 
 async def cases(site: Site) -> AsyncGenerator[Case]:
@@ -36,11 +44,15 @@ async def cases(site: Site) -> AsyncGenerator[Case]:
                 for workers in _WORKERS:
                     yield calls.case(f"tasks, workers: {workers}", onray.few(workers))
         for rows in site.sizes.growth:
-            tape = data.tape(rows)
             await emptied(site.dsn)()
-            await data.fill(site.dsn, tape)
-            yield _reading(site, tape, onray.readers())
-            yield _writing(site, tape, onray.writers(tape, slow=rows <= _FASTEST_ONLY))
+            await totals.filled(site.dsn, rows)
+            many = _Many(site, rows, await totals.stored(site.dsn))
+            yield many.read(onray.readers(rows, slow=rows <= _HELD), onray.totals)
+            with TemporaryDirectory() as folder:
+                await asyncio.to_thread(onray.files, site.dsn, folder)
+                dataset = await asyncio.to_thread(onray.of_files, folder, held=rows <= _HELD)
+                yield many.written(onray.writers(dataset, slow=rows <= _FASTEST_ONLY))
+                del dataset
 
 
 @attrs.frozen
@@ -64,26 +76,44 @@ class _Calls:
         )
 
 
-def _reading(site: Site, tape: Sequence[Trade], contenders: Sequence[Contender]) -> Case:
-    return Case(
-        "ray",
-        f"read a dataset of {len(tape):,} trades",
-        site,
-        contenders,
-        reads=lambda: tape,
-        rounds=site.sizes.bulk_rounds,
-        rows=len(tape),
-    )
+@attrs.frozen
+class _Many:
+    """Trades that are read as a dataset, or written as one, and what is in all of them."""
 
+    site: Site
+    rows: int
+    whole: Totals
 
-def _writing(site: Site, tape: Sequence[Trade], contenders: Sequence[Contender]) -> Case:
-    return Case(
-        "ray",
-        f"write a dataset of {len(tape):,} trades",
-        site,
-        contenders,
-        feed=lambda: tape,
-        rounds=site.sizes.bulk_rounds,
-        rows=len(tape),
-        reset=emptied(site.dsn),
-    )
+    def read(self, contenders: Sequence[Contender], totals_of: Callable[[object], Totals]) -> Case:
+        async def check(dataset: object) -> None:
+            self._compare(await asyncio.to_thread(totals_of, dataset))
+
+        return self._case("read", contenders, check, None)
+
+    def written(self, contenders: Sequence[Contender]) -> Case:
+        async def check(_answer: object) -> None:
+            self._compare(await totals.stored(self.site.dsn))
+
+        return self._case("write", contenders, check, emptied(self.site.dsn))
+
+    def _compare(self, found: Totals) -> None:
+        if found != self.whole:
+            raise WrongError(f"the trades are {found} instead of {self.whole}")
+
+    def _case(
+        self,
+        verb: str,
+        contenders: Sequence[Contender],
+        check: Callable[[object], Awaitable[None]],
+        reset: Reset | None,
+    ) -> Case:
+        return Case(
+            "ray",
+            f"{verb} a dataset of {self.rows:,} trades",
+            self.site,
+            contenders,
+            check=check,
+            rounds=self.site.sizes.bulk_rounds if self.rows <= _HELD else 1,
+            rows=self.rows,
+            reset=reset,
+        )

@@ -246,6 +246,7 @@ async def test_a_task_whose_worker_dies_after_its_commit_stores_its_rows_once(
     tables = [table_of(trades[:200], ids=ids), table_of(trades[200:], ids=ids)]
     if not ids:
         tables[1] = tables[0]
+    await ledger_made(pool)
     sink = Dying(config, fresh(), tmp_path)
     put(frame_of(tables), sink, 2, ordered=True)
 
@@ -350,6 +351,32 @@ async def test_no_more_connections_write_than_are_given(
         write(frame(trades_of(symbol, 2_000), 10), named, TradeRepo, job=fresh())
     assert max(counts) == 1
     assert (await stored(pool, symbol))[0] == 2_000
+
+
+def entries_of(folder: Path) -> int:
+    return len(list(folder.iterdir()))
+
+
+@pytest.mark.parametrize(("job", "lazy"), [(None, False), (fresh(), False), (None, True)])
+async def test_small_blocks_that_are_there_are_stored_by_one_task_each_by_itself(
+    config: PoolConfig, pool: Pool, tmp_path: Path, job: str | None, *, lazy: bool
+) -> None:
+    class Noting(TradeRepo):
+        async def insert_table(self, table: object) -> Ingest:
+            async with transaction(self.db) as connection:
+                [[number]] = await connection.fetch("SELECT pg_backend_pid()")
+            (tmp_path / str(number)).touch()
+            return await super().insert_table(table)
+
+    symbol = fresh()
+    data = frame(trades_of(symbol, 60), 6)
+    if lazy:  # its tasks may be those that compute it, and each block has its place in a job
+        data = data.map_batches(lambda table: table, batch_format="pyarrow", batch_size=None)
+    assert write(data, config, Noting, job=job) == Ingest(inserted=60, existing=0)
+    together = job is None and not lazy
+    assert entries_of(tmp_path) == (1 if together else 6)
+    transactions = "SELECT count(DISTINCT xmin::text) FROM trades WHERE symbol = $1"
+    assert await look(pool, transactions, symbol) == [(6,)]
 
 
 def test_a_dataset_without_rows_is_written(config: PoolConfig) -> None:

@@ -216,6 +216,22 @@ def test_a_chart_is_well_formed_and_has_colours_for_light_and_dark() -> None:
         assert "prefers-color-scheme: dark" in picture
 
 
+def test_datasets_of_every_size_are_in_one_chart_with_who_was_measured_there() -> None:
+    def of(rows: int, *contenders: str) -> Result:
+        taken = tuple(measured(name, rows * 1e-6) for name in contenders)
+        name = f"write a dataset of {rows:,} trades"
+        return Result("ray", name, "uvloop", rows, 1, 1, 1, taken, {})
+
+    run = run_of(of(10_000, HAND, OURS, "write_sql, psycopg"), of(10_000_000, HAND, OURS))
+
+    picture = charts(run)["ray-rows"]
+    drawn = [found.get("points") for found in ET.fromstring(picture).findall(".//{*}polyline")]
+    assert [len(str(line).split()) for line in drawn] == [2, 2, 1]
+    assert "write: write_sql<" in picture
+    assert "10,000,000" in picture
+    assert "| **quantdb** | explicit | 10.0 s |" in tables(run)
+
+
 async def test_who_returns_something_else_is_not_timed() -> None:
     site = Site("", QUICK, "asyncio")
     trades = tape(2)

@@ -10,6 +10,7 @@ import ray
 from ray.data import Dataset
 from ray.data._internal.execution.interfaces import TaskContext
 from ray.data.block import BlockMetadata
+from ray.data.dataset import MaterializedDataset
 from ray.data.datasource import Datasource, ReadTask
 from ray.exceptions import RayTaskError
 
@@ -19,6 +20,7 @@ __all__ = [
     "block_of",
     "cpus",
     "dataset_of",
+    "is_there",
     "make_base",
     "read_task",
     "written",
@@ -59,6 +61,11 @@ def cpus() -> int:
 def dataset_of(source: Datasource, blocks: int, tasks: int) -> Dataset:
     """Return what a source gives, in so many *blocks*, read by so many *tasks* at once."""
     return _read(source, override_num_blocks=blocks, concurrency=tasks)
+
+
+def is_there(dataset: Dataset) -> bool:
+    """Tell whether the blocks of a dataset are in memory, so that nothing is left to be done."""
+    return isinstance(dataset, MaterializedDataset)
 
 
 def read_task(

@@ -65,6 +65,7 @@ class Sink(Datasink[Written]):
         config: Where the database is.
         repository: Makes the repository of a connection.
         job: Under what name the ledger has the blocks; None for no ledger.
+        least: Rows for which alone there is no task; None for a task a block, about.
 
     Raises:
         ConfigError: They are no configuration, or no repository that stores columns.
@@ -75,17 +76,24 @@ class Sink(Datasink[Written]):
         config: PoolConfig,
         repository: Callable[[Database], Inserts | Upserts],
         job: str | None,
+        least: int | None = None,
     ) -> None:
         self.report = Ingest(inserted=0, existing=0)
         self._config = one_connection(config)
         self._repository = _checked(repository)
         self._job = job
+        self._least = least
         self._run = token_hex(8)
         self._target: str = getattr(repository, "__qualname__", repr(repository))
 
     def get_name(self) -> str:
         """Return what Ray shows."""
         return self._target
+
+    @property
+    def min_rows_per_write(self) -> int | None:
+        """How many rows a task has, if there are as many: small blocks come together."""
+        return self._least
 
     def write(self, blocks: Iterable[Block], ctx: TaskContext) -> Written:
         """Store the blocks of a task and report what became of their rows."""

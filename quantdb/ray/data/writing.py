@@ -1,7 +1,7 @@
 """Datasets into the database."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from ray.data import Dataset
 
@@ -20,6 +20,10 @@ from quantdb.ray.data.survey import Survey
 __all__ = ["forget", "write"]
 
 T = TypeVar("T")
+
+_LEAST: Final = 50_000
+"""Rows for which alone no task is worth its while: to begin one and to connect takes as long as to
+store ten thousand."""
 
 
 def write(
@@ -56,7 +60,10 @@ def write(
         ConfigError: The rows have no keys, and there is no job; or the role may neither make
             the ledger nor use it.
     """
-    sink = Sink(config, repository, job)
+    # What is computed for it may be computed by the same tasks, which then were fewer; and to a job
+    # each block has its place, the same in each run.
+    together = job is None and rays.is_there(dataset)
+    sink = Sink(config, repository, job, _LEAST if together else None)
     tasks = tasks_at_once(config, connections, beside=0)
     if job is not None:
         _named(job)
