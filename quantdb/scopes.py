@@ -2,13 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    asynccontextmanager,
-    nullcontext,
-    suppress,
-)
-from typing import Final, TypeVar
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 import asyncpg
 
@@ -34,19 +28,15 @@ __all__ = [
     "taken_back",
 ]
 
-T = TypeVar("T")
-
-_UNWATCHED: Final = nullcontext()
-
 
 def statement_scope(
-    db: Database, *, readonly: bool = False, forgettable: bool = False
+    db: Database, *, forgettable: bool = False
 ) -> AbstractAsyncContextManager[Connection]:
     """Give what `transaction` gives, for statements of ours whose errors all get out.
 
     They swallow no error, so the question whether one was is saved.
     """
-    return scope(db, None, readonly=readonly, forgettable=forgettable)
+    return scope(db, None, readonly=False, forgettable=forgettable)
 
 
 @asynccontextmanager
