@@ -357,9 +357,9 @@ def entries_of(folder: Path) -> int:
     return len(list(folder.iterdir()))
 
 
-@pytest.mark.parametrize(("job", "lazy"), [(None, False), (fresh(), False), (None, True)])
+@pytest.mark.parametrize(("named", "lazy"), [(False, False), (True, False), (False, True)])
 async def test_small_blocks_that_are_there_are_stored_by_one_task_each_by_itself(
-    config: PoolConfig, pool: Pool, tmp_path: Path, job: str | None, *, lazy: bool
+    config: PoolConfig, pool: Pool, tmp_path: Path, *, named: bool, lazy: bool
 ) -> None:
     class Noting(TradeRepo):
         async def insert_table(self, table: object) -> Ingest:
@@ -372,8 +372,9 @@ async def test_small_blocks_that_are_there_are_stored_by_one_task_each_by_itself
     data = frame(trades_of(symbol, 60), 6)
     if lazy:  # its tasks may be those that compute it, and each block has its place in a job
         data = data.map_batches(lambda table: table, batch_format="pyarrow", batch_size=None)
+    job = fresh() if named else None
     assert write(data, config, Noting, job=job) == Ingest(inserted=60, existing=0)
-    together = job is None and not lazy
+    together = not named and not lazy
     assert entries_of(tmp_path) == (1 if together else 6)
     transactions = "SELECT count(DISTINCT xmin::text) FROM trades WHERE symbol = $1"
     assert await look(pool, transactions, symbol) == [(6,)]
