@@ -20,7 +20,7 @@ from uuid import UUID
 from quantdb.copynumeric import Numerics, cut
 from quantdb.repeats import Repeats
 
-__all__ = ["END", "START", "UNFIT", "Part", "Writer", "numbers", "rows_of", "writer_of"]
+__all__ = ["END", "START", "UNFIT", "Part", "Writer", "numbers", "rows_of", "type_of", "writer_of"]
 
 START: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 """What stands before the first row."""
@@ -45,11 +45,20 @@ _count: Final = Struct("!q").pack
 
 def writer_of(annotation: object) -> Writer:
     """Return what writes the values of a field that is annotated so, column after column."""
+    return _WRITERS[_kind_of(annotation)]()
+
+
+def type_of(annotation: object) -> str:
+    """Return the server's type of what is sent for a field that is annotated so."""
+    return _TYPES[_kind_of(annotation)]
+
+
+def _kind_of(annotation: object) -> object:
     if get_origin(annotation) is Literal:
-        return writer_of(str)
+        return str
     if isinstance(annotation, UnionType):
-        return writer_of(next(kind for kind in get_args(annotation) if kind is not type(None)))
-    return _WRITERS[annotation]()
+        return _kind_of(next(kind for kind in get_args(annotation) if kind is not type(None)))
+    return annotation
 
 
 def rows_of(columns: Iterable[Part], fields: int, count: int) -> bytes:
@@ -155,4 +164,13 @@ _WRITERS: Final[Mapping[object, Callable[[], Writer]]] = {
     str: lambda: _Optional(_texts),
     timedelta: lambda: _Optional(_intervals),
     UUID: lambda: _uuids,
+}
+
+_TYPES: Final[Mapping[object, str]] = {
+    Decimal: "numeric",
+    datetime: "timestamptz",
+    int: "bigint",
+    str: "text",
+    timedelta: "interval",
+    UUID: "uuid",
 }
