@@ -57,9 +57,10 @@ class Repeats(Generic[K]):
             self._skips -= 1
             return None
         known = self._known
+        known.asked = []
         fields = list(map(known.__getitem__, values))
         if known.asked:
-            new, known.asked = list(set(known.asked)), []
+            new = list(set(known.asked))
             written = self._write(new)
             if max(map(len, written)) > WIDE:  # too large to be kept by the thousand
                 return None
