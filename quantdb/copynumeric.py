@@ -1,22 +1,19 @@
 """Decimals as numeric in the binary format of COPY, many at a time."""
 
+from binascii import unhexlify
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import repeat
+from operator import sub
 from struct import Struct, pack
 from typing import Final
 
 import attrs
 
-__all__ = ["Numerics", "cut"]
+from quantdb.repeats import Repeats
 
-_KNOWN: Final = 5_000
-"""Numbers that are kept as they are sent."""
-_PAYS: Final = 2
-"""How often, on average, a number must come again for that to be quicker."""
-_SKIPPED: Final = 50
-"""Columns that are written without looking, when it was not."""
+__all__ = ["Numerics", "cut"]
 
 
 @lru_cache(maxsize=32)
@@ -30,34 +27,15 @@ def cut(blob: bytes | bytearray, width: int) -> Sequence[bytes]:
 
 
 class Numerics:
-    """Writes numbers, and knows the last ones: prices and sizes come again and again."""
+    """Writes numbers, and knows the last ones."""
 
     def __init__(self) -> None:
-        self._known: dict[str, bytes] = {}
-        self._met = 0
-        self._skips = 0
+        self._repeats = Repeats(_numbers)
 
     def __call__(self, values: Sequence[Decimal]) -> Sequence[Sequence[bytes]]:
         """Return the one part of a column of numbers."""
         texts = list(map(Decimal.__str__, values))
-        if self._skips:
-            self._skips -= 1
-            return [_numbers(texts)]
-        known = self._known
-        new = set(texts).difference(known)
-        if new:
-            there = list(new)
-            if max(map(len, there)) > _WIDE:  # too large to be kept by the thousand
-                return [_numbers(texts)]
-            known.update(zip(there, _numbers(there), strict=True))
-        fields = list(map(known.__getitem__, texts))
-        self._met += len(texts)
-        if len(known) > _KNOWN:
-            if self._met < _PAYS * len(known):
-                self._skips = _SKIPPED
-            known.clear()
-            self._met = 0
-        return [fields]
+        return [self._repeats.find(texts) or _numbers(texts)]
 
 
 _NEGATIVE: Final = 0x40
@@ -69,26 +47,29 @@ _WIDE: Final = 96
 def _numbers(texts: Sequence[str]) -> Sequence[bytes]:
     """Return numbers as numeric: groups of four digits, as many before the point for each."""
     joined = "".join(texts)
-    signs = bytes(len(texts))
+    signs = b""
     if "E" in joined:
         texts = [f"{Decimal(text):f}" if "E" in text else text for text in texts]
         joined = "".join(texts)
     if "-" in joined:
-        signs = bytes([_NEGATIVE if text.startswith("-") else 0 for text in texts])
+        signs = bytes([_NEGATIVE if text[0] == "-" else 0 for text in texts])
         texts = [text.removeprefix("-") for text in texts]
-    longest = max(map(len, texts))
-    if longest > _WIDE and len(texts) > 1:
+    lengths = list(map(len, texts))
+    if max(lengths) > _WIDE and len(texts) > 1:
         return [
             _numbers([f"-{text}" if sign else text])[0]
-            for sign, text in zip(signs, texts, strict=True)
+            for sign, text in zip(signs or bytes(len(texts)), texts, strict=True)
         ]
-    lined_up = _of_one_scale(texts, longest, joined.count(".")) or _of_scales(texts)
-    width = _HEAD + 2 * lined_up.groups
-    head = pack("!iHhHH", width - 4, lined_up.groups, lined_up.before - 1, 0, 0)
+    points = joined.count(".")
+    lined_up = _of_one_scale(texts, lengths, points) or _of_scales(texts, points)
+    size = 2 * lined_up.groups
+    width = _HEAD + size
+    head = pack("!iHhHH", width - 4, lined_up.groups, lined_up.before - 1, 0, lined_up.scale)
     fields = bytearray(head.ljust(width, b"\0") * len(texts))
-    fields[8::width] = signs
-    fields[10::width], fields[11::width] = lined_up.scales[::2], lined_up.scales[1::2]
-    size = width - _HEAD
+    if signs:
+        fields[8::width] = signs
+    if lined_up.scales:
+        fields[11::width] = lined_up.scales
     groups = _groups(lined_up.digits)
     for place in range(size):
         fields[_HEAD + place :: width] = groups[place::size]
@@ -103,53 +84,72 @@ class _LinedUp:
         digits: Those of all, the same count for each.
         groups: Groups of four for each.
         before: Those before the point.
-        scales: How many digits each has after the point, in two bytes.
+        scale: How many digits each has after the point, unless *scales* says so.
+        scales: How many each has, in a byte; nothing if all have as many.
     """
 
-    digits: str
+    digits: bytes
     groups: int
     before: int
-    scales: bytes
+    scale: int
+    scales: bytes = b""
 
 
-def _of_one_scale(texts: Sequence[str], longest: int, points: int) -> _LinedUp | None:
+_SAMPLE: Final = 16
+"""Numbers of a column that are looked at before all of them are taken to have one scale."""
+
+
+def _of_one_scale(texts: Sequence[str], lengths: Sequence[int], points: int) -> _LinedUp | None:
     """Line up numbers that have as many digits after the point, each; None if they have not."""
-    scale = len(texts[0].partition(".")[2])
     count = len(texts)
+    scale = len(texts[0].partition(".")[2])
     if points != (count if scale else 0):
         return None
-    sign = bool(scale)  # the point takes a place
-    before = -(-(longest - scale - sign) // 4)
-    after = -(-scale // 4)
-    wide = 4 * before + sign + scale
-    filled = map(str.zfill, texts, repeat(wide))
-    pad = "0" * (4 * after - scale)
-    digits = pad.join([*filled, ""])
-    if sign:
-        if digits[4 * before :: wide + len(pad)] != "." * count:
+    if scale and any(text[-1 - scale : -scale] != "." for text in texts[:: count // _SAMPLE + 1]):
+        return None
+    places = scale + bool(scale)  # the point takes one
+    before, after = -(-(max(lengths) - places) // 4), -(-scale // 4)
+    filled = map(str.zfill, texts, repeat(4 * before + places))
+    right = "0" * (4 * after - scale)
+    digits = right.join([*filled, ""]).encode()
+    if scale:
+        if digits[4 * before :: 4 * (before + after) + 1] != b"." * count:
             return None
-        digits = digits.replace(".", "")
-    return _LinedUp(digits, before + after, before, pack("!H", scale) * count)
+        digits = digits.translate(None, b".")
+    return _LinedUp(digits, before + after, before, scale)
 
 
-def _of_scales(texts: Sequence[str]) -> _LinedUp:
-    halves = ".".join([text if "." in text else f"{text}." for text in texts]).split(".")
-    wholes, decimals = halves[::2], halves[1::2]
-    scales = list(map(len, decimals))
-    before, after = -(-max(map(len, wholes)) // 4), -(-max(scales) // 4)
-    left = map(str.zfill, wholes, repeat(4 * before))
-    right = map(str.ljust, decimals, repeat(4 * after), repeat("0"))
-    digits = "".join(chain.from_iterable(zip(left, right, strict=True)))
-    return _LinedUp(digits, before + after, before, pack(f"!{len(scales)}H", *scales))
+_ONE_LESS: Final = bytes(max(0, number - 1) for number in range(256))
+
+
+def _of_scales(texts: Sequence[str], points: int) -> _LinedUp:
+    """Line up numbers, none of them wider than a byte can count."""
+    if points < len(texts):
+        texts = [text if "." in text else f"{text}." for text in texts]
+    # What is left and right of the point; the point belongs to what is right of it.
+    wholes = list(map(str.find, texts, repeat(".")))
+    rests = list(map(sub, map(len, texts), wholes))
+    before, after = -(-max(wholes) // 4), -(-(max(rests) - 1) // 4)
+    left, right = _zeros(4 * before), _zeros(4 * after + 1)
+    parts = [""] * (3 * len(texts))
+    parts[::3], parts[1::3] = map(left.__getitem__, wholes), texts
+    parts[2::3] = map(right.__getitem__, rests)
+    digits = "".join(parts).encode().translate(None, b".")
+    return _LinedUp(digits, before + after, before, 0, bytes(rests).translate(_ONE_LESS))
+
+
+def _zeros(wide: int) -> Sequence[str]:
+    """Return, for each count of characters, the zeros that make them so *wide*."""
+    return ["0" * (wide - count) for count in range(wide + 1)]
 
 
 _PAIRS: Final = bytes(10 * (pair >> 4) + (pair & 15) for pair in range(154)).ljust(256, b"\0")
 """What two decimal digits, of four bits each, are."""
 
 
-def _groups(digits: str) -> bytes:
+def _groups(digits: bytes) -> bytes:
     """Return digits as groups of four, each of two bytes, big-endian."""
-    pairs = bytes.fromhex(digits).translate(_PAIRS)
+    pairs = unhexlify(digits).translate(_PAIRS)
     # All groups at once: high * 256 + low becomes high * 100 + low.
     number = int.from_bytes(pairs, "big")
     high = (number >> 8) & int.from_bytes(b"\0\xff" * (len(pairs) // 2), "big")

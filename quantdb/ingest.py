@@ -15,6 +15,7 @@ import attrs
 from quantdb.calls import BULK, call
 from quantdb.catalog import columns_of
 from quantdb.connection import pooled
+from quantdb.copybinary import type_of
 from quantdb.database import Connection, CopyFormat, Database
 from quantdb.errors import InexactValue
 from quantdb.exact import Rule, shown
@@ -28,6 +29,7 @@ from quantdb.stalls import fed
 
 __all__ = [
     "NAMED",
+    "Copied",
     "Source",
     "and_others",
     "bulk_timeout",
@@ -111,18 +113,35 @@ async def ingested(
     )
 
 
+@attrs.frozen
+class Copied:
+    """Where the rows of a bulk write are.
+
+    Attributes:
+        stored: How many are in their table.
+        given: How many there are.
+        staged: Whether there is a staging table, be it without a row.
+    """
+
+    stored: int
+    given: int
+    staged: bool
+
+
 async def copied(
-    connection: Connection, table: str, staged: str, source: Source[P], rules: Mapping[str, Rule]
-) -> tuple[int, int]:
+    connection: Connection,
+    table: str,
+    stage: Query[None],
+    source: Source[P],
+    rules: Mapping[str, Rule],
+) -> Copied:
     """Copy rows straight into their table as long as it takes them, the rest into a staging table.
 
     What is refused (a key that is there already, a user who is none, row-level security, which
     takes no COPY) is taken back and staged, to find out which row it is; so is all that follows.
-    With *rules* (see `may_alter`) all is staged. The staging table has the columns n (the row's
-    number, from 1) and their fields. Memory stays constant however many rows there are.
-
-    Returns:
-        How many rows are in their table, and how many were given.
+    With *rules* (see `may_alter`) all is staged. The staging table, ``staged_`` and the name of the
+    other, is made by *stage* if need be; it has the columns n (the row's number, from 1) and their
+    fields. Memory stays constant however many rows there are.
 
     Raises:
         InexactValue: A row is none of the model, or a rule refuses a value of it; ``row`` is its
@@ -139,10 +158,11 @@ async def copied(
         stored = source.count
         kept.clear()
         if stored - before < _TOGETHER:
-            return stored, stored
+            return Copied(stored, stored, staged=False)
+    await stage.run(connection)
     rest = source.sent(_after(kept, pieces), numbered=True)
-    await _copy(connection, staged, source, rest, ["n", *source.names])
-    return stored, source.count
+    await _copy(connection, f"staged_{table}", source, rest, ["n", *source.names])
+    return Copied(stored, source.count, staged=True)
 
 
 async def _up_to(
@@ -224,13 +244,17 @@ def _patience(connection: Connection) -> float:
 _alters: Final = Query(sql_folder() / "bulk/alters.sql", bool)
 
 
-async def may_alter(connection: Connection, table: str, staged: str) -> Mapping[str, Rule]:
+async def may_alter(
+    connection: Connection, table: str, model: type[attrs.AttrsInstance]
+) -> Mapping[str, Rule]:
     """Return what the columns of a table let in if it may store something else than it is given.
 
     By a column's type, a trigger or a rule; what is stored must then be compared with what was
     staged. Empty if it stores everything as it is, as the tables of quantdb's own schema do.
     """
-    if not await _alters.one(connection, table, staged):
+    fields = attrs.fields(model)
+    names, types = [field.name for field in fields], [type_of(field.type) for field in fields]
+    if not await _alters.one(connection, table, names, types):
         return {}
     return {column.name: column.rule for column in await columns_of(connection, table, None, {})}
 

@@ -127,11 +127,10 @@ class PriceRepo(Repo):
 
     async def _ingest(self, source: Source[P], method: str) -> Ingest:
         async def work(connection: Connection) -> Ingest:
-            await self._stage.run(connection)
-            rules = await may_alter(connection, "prices", "staged_prices")
-            stored, given = await copied(connection, "prices", "staged_prices", source, rules)
-            if stored == given and not rules:
-                await self._unstage.run(connection)
+            rules = await may_alter(connection, "prices", Price)
+            copy = await copied(connection, "prices", self._stage, source, rules)
+            stored, given = copy.stored, copy.given
+            if not copy.staged:
                 return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
             merged = await self._merge.one(connection, timeout=limit)

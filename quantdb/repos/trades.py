@@ -194,11 +194,10 @@ class TradeRepo(Repo):
 
     async def _ingest(self, source: Source[P], method: str) -> Ingest:
         async def work(connection: Connection) -> Ingest:
-            await self._stage.run(connection)
-            rules = await may_alter(connection, "trades", "staged_trades")
-            stored, given = await copied(connection, "trades", "staged_trades", source, rules)
-            if stored == given and not rules:
-                await self._unstage.run(connection)
+            rules = await may_alter(connection, "trades", Trade)
+            copy = await copied(connection, "trades", self._stage, source, rules)
+            stored, given = copy.stored, copy.given
+            if not copy.staged:
                 return Ingest(inserted=given, existing=0)
             limit = bulk_timeout(connection, given)
             inserted = stored + await self._merged(connection, limit)

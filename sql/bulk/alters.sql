@@ -1,20 +1,16 @@
 -- name: alters :one
--- Whether the table $1 may store something else than what is copied into $2, whose columns, but for n, are some of its
--- own: a column of another type or modifier, a trigger, a rule, or no table at all.
--- $1 table_name, $2 staged
+-- Whether the table $1 may store something else than what is copied into its columns $2, which is of the types $3:
+-- a column of another type or modifier, a trigger, a rule, or no table at all.
+-- $1 table_name, $2 names, $3 types
 -- not null: alters
 SELECT
     c.relkind NOT IN ('r', 'p')
     OR EXISTS (
         SELECT 1
-        FROM pg_catalog.pg_attribute AS s
+        FROM unnest($2::text [], $3::text []) AS s (name, type)
         LEFT JOIN pg_catalog.pg_attribute AS t
-            ON t.attrelid = c.oid AND t.attname = s.attname AND NOT t.attisdropped
-        WHERE
-            s.attrelid = $2::text::regclass
-            AND s.attnum > 0
-            AND s.attname <> 'n'
-            AND (t.atttypid IS DISTINCT FROM s.atttypid OR t.atttypmod IS DISTINCT FROM s.atttypmod)
+            ON t.attrelid = c.oid AND t.attname = s.name AND NOT t.attisdropped
+        WHERE t.atttypid IS DISTINCT FROM s.type::regtype OR t.atttypmod <> -1
     )
     OR EXISTS (
         SELECT 1

@@ -4,16 +4,19 @@ import random
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from types import UnionType
 from typing import Final
 from uuid import uuid4
 
 import asyncpg
+import attrs
 import pytest
 from support import DAWN, DUSK, NOON, a_trade, fresh
 
 import quantdb
-from quantdb import InexactValue, TradeRepo
-from quantdb.copybinary import END, START, numbers, rows_of, writer_of
+from quantdb import InexactValue, Price, Trade, TradeRepo
+from quantdb.copybinary import END, START, numbers, rows_of, type_of, writer_of
+from quantdb.sqlfile import sql_folder
 
 CHANCE: Final = random.Random(18)
 
@@ -107,6 +110,83 @@ async def test_numbers_that_come_again_are_known_and_those_that_never_do_are_no_
     sent = await read_back(connection, "numeric", [(Decimal, column)])
 
     assert sent == [("1.5",), ("1.50",), ("1.5",)] * 2_000
+
+
+@pytest.mark.parametrize("wide", [40, 95, 96, 97, 98, 200])
+async def test_numbers_of_many_widths_and_signs_are_told_apart(
+    connection: asyncpg.Connection, wide: int
+) -> None:
+    numbers = [Decimal(f"{sign}1E-{wide - 2}") for sign in ("", "-")]
+    numbers += [Decimal("9" * (wide - 20) + ".5"), Decimal(-7), Decimal("0.25"), Decimal("-0.0")]
+    values = [CHANCE.choice(numbers) for _ in range(300)]
+    sent = await read_back(connection, "numeric", [(Decimal, values)])
+
+    assert [(as_the_server_writes(value),) for value in values] == sent
+
+
+_KINDS: Final[Sequence[tuple[object, str, Callable[[int], object]]]] = (
+    (str | None, "text", "ID-{}".format),
+    (str | None, "text", lambda n: f"{n:0200}"),  # too wide to be kept
+    (int | None, "bigint", lambda n: n - 10),
+    (timedelta, "interval", lambda n: timedelta(days=n, microseconds=n)),
+    (Decimal, "numeric", lambda n: Decimal(n).scaleb(-(n % 7))),
+)
+
+
+@pytest.mark.parametrize(("annotation", "kind", "value"), _KINDS)
+async def test_columns_by_one_writer_are_as_by_a_new_one_whatever_came_before(
+    connection: asyncpg.Connection,
+    annotation: object,
+    kind: str,
+    value: Callable[[int], object],
+) -> None:
+    write = writer_of(annotation)
+    absent = isinstance(annotation, UnionType)
+    # All new until the writer looks no longer, then few, then new ones among known ones.
+    for first in [*range(0, 12_000, 1_000), *[0] * 60, *range(500, 9_000, 700)]:
+        values = [value(first + n % 900) for n in range(1_000)]
+        if absent and first % 3:
+            values[:: first % 7 + 1] = [None] * len(values[:: first % 7 + 1])
+        assert _spread(write(values), 1_000) == _spread(writer_of(annotation)(values), 1_000)
+    column = [None if absent and n % 5 == 0 else value(n % 8) for n in range(2_000)]
+    sent = await read_back(connection, kind, [(annotation, column)])
+    expected = await connection.fetch(
+        f"SELECT t::text FROM unnest($1::{kind}[]) WITH ORDINALITY AS u (t, n) ORDER BY n", column
+    )
+
+    assert list(map(tuple, expected)) == sent
+
+
+def _spread(parts: Sequence[bytes | Sequence[bytes]], count: int) -> list[bytes]:
+    return [
+        b"".join(fields)
+        for fields in zip(
+            *([part] * count if isinstance(part, bytes) else part for part in parts), strict=True
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("stage", "model"), [("trades", Trade), ("prices", Price)], ids=["trades", "prices"]
+)
+async def test_fields_are_sent_as_the_types_that_their_staging_table_has(
+    connection: asyncpg.Connection, stage: str, model: type[attrs.AttrsInstance]
+) -> None:
+    await connection.execute((sql_folder() / stage / "stage.sql").read_text("utf-8"))
+    columns = await connection.fetch(
+        "SELECT attname, atttypid::regtype::text, atttypmod FROM pg_attribute "
+        "WHERE attrelid = $1::text::regclass AND attnum > 0 AND attname <> 'n' ORDER BY attnum",
+        f"staged_{stage}",
+    )
+    fields = attrs.fields(model)
+    types = await connection.fetch(
+        "SELECT t::regtype::text FROM unnest($1::text[]) AS t",
+        [type_of(field.type) for field in fields],
+    )
+
+    assert [(field.name, name, -1) for field, (name,) in zip(fields, types, strict=True)] == list(
+        map(tuple, columns)
+    )
 
 
 @pytest.mark.parametrize("count", [1, 8, 500])

@@ -70,6 +70,14 @@ FORMS: dict[str, Callable[[list[Trade]], Iterable[Trade] | AsyncIterable[Trade]]
 }
 
 
+@pytest.fixture
+async def own(empty_dsn: str) -> AsyncIterator[quantdb.Pool]:
+    """A pool of a database of the test's own."""
+    async with quantdb.create_pool(quantdb.PoolConfig(empty_dsn, min_size=0, max_size=2)) as pool:
+        await quantdb.migrate(pool)
+        yield pool
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_any_iterable_is_taken(db: quantdb.Database, form: str) -> None:
     symbol = fresh()
@@ -223,11 +231,49 @@ async def test_two_bulk_writes_in_one_transaction_are_kept_or_dropped_together(
 
 async def test_nothing_of_a_bulk_write_stays_in_the_session(db: quantdb.Database) -> None:
     async with quantdb.transaction(db) as tx:
-        await TradeRepo(tx).insert_many(trades_of(fresh(), 3))
-        await PriceRepo(tx).upsert_many(minutes(fresh(), range(3)))
+        trades, bars = trades_of(fresh(), 3), minutes(fresh(), range(3))
+        for _ in range(2):  # the second is staged
+            await TradeRepo(tx).insert_many(trades)
+            await PriceRepo(tx).upsert_many(bars)
         tables = "SELECT count(*) FROM pg_class WHERE relpersistence = 't' AND relname ~ 'staged'"
         assert await look_once(tx, tables) == 0
         assert await look_once(tx, "SELECT 1") == 1
+
+
+async def test_what_nothing_is_in_the_way_of_needs_no_right_to_make_a_table(
+    own: quantdb.Pool,
+) -> None:
+    role = f"plain_{fresh()}"
+    await own.execute(f"CREATE ROLE {role}; GRANT SELECT, INSERT ON trades, prices TO {role}")
+    database = await own.fetchval("SELECT current_database()")
+    await own.execute(f'REVOKE TEMPORARY ON DATABASE "{database}" FROM PUBLIC')
+    async with quantdb.transaction(own) as tx:
+        await tx.execute(f"SET LOCAL ROLE {role}")
+        trades = trades_of(fresh(), 3)
+        assert Ingest(inserted=3, existing=0) == await TradeRepo(tx).insert_many(trades)
+        bars = minutes(fresh(), range(3))
+        assert Ingest(inserted=3, existing=0) == await PriceRepo(tx).upsert_many(bars)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError, match="temporary"):
+            await TradeRepo(tx).insert_many(trades)
+    await own.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+async def test_bulk_writes_under_row_level_security_are_staged_be_they_of_no_row(
+    own: quantdb.Pool,
+) -> None:
+    role = f"walled_{fresh()}"
+    await own.execute(
+        f"CREATE ROLE {role}; GRANT SELECT, INSERT ON trades TO {role};"
+        " ALTER TABLE trades ENABLE ROW LEVEL SECURITY;"
+        " CREATE POLICY all_of_them ON trades USING (true)"
+    )
+    async with quantdb.transaction(own) as tx:
+        await tx.execute(f"SET LOCAL ROLE {role}")
+        trades = trades_of(fresh(), 3)
+        for rows, inserted in (([], 0), ([], 0), (trades, 3), (trades, 0), ([], 0)):
+            report = Ingest(inserted=inserted, existing=len(rows) - inserted)
+            assert report == await TradeRepo(tx).insert_many(rows)
+    await own.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
 # What is wrong in the input
