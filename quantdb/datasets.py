@@ -121,7 +121,7 @@ class Whose:
 
 
 CLAIM: Final = Query(_SQL / "claim.sql")
-ELSEWHERE: Final = Query(_SQL / "elsewhere.sql", bool)
+ELSEWHERE: Final = Query(_SQL / "elsewhere.sql", bytes)
 ENTRIES: Final = Query(_SQL / "entries.sql", Entry)
 EXPORT: Final = Query(_SQL / "export.sql", Shown)
 FORGET: Final = Query(_SQL / "forget.sql")

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -354,6 +354,41 @@ async def test_a_snapshot_whose_connection_was_lost_is_never_replaced(
     )
     with pytest.raises(datasets.SnapshotLost, match="make it anew"):
         dataset.take(1)
+
+
+async def deadly(dsn: str, until: datetime | str) -> str:
+    """Make a view that ends the connection of whoever reads it before then."""
+    name = f'"{fresh()}"'
+    await run(
+        dsn,
+        f"""
+        CREATE VIEW {name} AS
+        SELECT
+            n,
+            clock_timestamp() > timestamptz '{until}'
+            OR pg_terminate_backend(pg_backend_pid()) AS lives
+        FROM generate_series(1, 1000) AS n
+        """,
+    )
+    return name
+
+
+async def test_a_dataset_whose_snapshot_is_lost_while_it_is_made_gets_another(
+    config: PoolConfig, dsn: str
+) -> None:
+    view = await deadly(dsn, datetime.now(UTC) + timedelta(seconds=1))
+    assert {row["lives"] for row in rows_of(read_table(config, view, by="lives"))} == {True}
+
+
+async def test_a_snapshot_that_is_lost_while_a_dataset_is_made_of_it_says_so(
+    config: PoolConfig, dsn: str
+) -> None:
+    view = await deadly(dsn, "infinity")
+    with (
+        datasets.Snapshot(config) as snapshot,
+        pytest.raises(datasets.SnapshotLost, match="has lost its connection"),
+    ):
+        read_table(snapshot, view, by="lives")
 
 
 async def test_a_snapshot_of_the_same_name_is_not_taken_for_it(

@@ -148,6 +148,35 @@ async def test_blocks_that_come_in_another_order_are_known_again(
     assert (await stored(pool, symbol))[0] == 60
 
 
+async def test_a_job_is_completed_by_blocks_that_come_in_another_order(
+    config: PoolConfig, pool: Pool
+) -> None:
+    symbol, job = fresh(), fresh()
+    trades = trades_of(symbol, 60)
+    tables = [table_of(trades[start : start + 10], ids=False) for start in range(0, 60, 10)]
+    write(frame_of(tables[:3]), config, TradeRepo, job=job)
+    report = write(frame_of(tables[::-1]), config, TradeRepo, job=job)
+    assert report == Ingest(inserted=30, existing=30)
+    assert await stored(pool, symbol) == (60, sum(trade.price for trade in trades))
+
+
+async def test_a_job_whose_dataset_gives_others_the_second_time_stores_none_of_those(
+    config: PoolConfig, pool: Pool, tmp_path: Path
+) -> None:
+    symbol, job = fresh(), fresh()
+    tables = [table_of(trades_of(symbol, 10, 10 * n), ids=False) for n in range(3)]
+    write(frame_of(tables[:1]), config, TradeRepo, job=job)
+
+    def changing(table: pa.Table) -> pa.Table:
+        (tmp_path / f"{len(list(tmp_path.iterdir()))}").touch()
+        return table.slice(1) if len(list(tmp_path.iterdir())) > 3 else table
+
+    frame = frame_of(tables).map_batches(changing, batch_format="pyarrow", batch_size=None)
+    with pytest.raises(Conflict, match="other blocks each time it is executed"):
+        write(frame, config, TradeRepo, job=job, connections=1)
+    assert (await stored(pool, symbol))[0] == 10
+
+
 async def test_a_job_that_is_cut_otherwise_stores_no_row_twice(
     config: PoolConfig, pool: Pool
 ) -> None:

@@ -2,8 +2,9 @@
 
 import gc
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from time import monotonic, sleep
 from typing import Final, TypeVar
 from weakref import WeakSet
 
@@ -11,14 +12,15 @@ import attrs
 from ray.data import Dataset
 
 from quantdb.config import PoolConfig
-from quantdb.errors import ConfigError
+from quantdb.database import Connection
+from quantdb.errors import ConfigError, ConnectionLost
 from quantdb.models import Price, Trade
 from quantdb.query import Query
 from quantdb.ray.budget import must_be_count
 from quantdb.ray.data import rays
 from quantdb.ray.data.planning import query_plan, table_plan
 from quantdb.ray.data.plans import Plan
-from quantdb.ray.data.snapshot import Snapshot
+from quantdb.ray.data.snapshot import Snapshot, SnapshotLost
 from quantdb.ray.data.source import Source
 from quantdb.ray.data.texts import Condition
 
@@ -150,8 +152,7 @@ def read_query(  # noqa: PLR0913 - each is a choice of its own
         ConfigError: It writes, or has no such column.
         InexactValue: An argument would not be compared as it is.
     """
-    snapshot = _snapshot(source)
-    plan = snapshot.run(lambda connection: query_plan(connection, query, args, by))
+    snapshot, plan = _planned(source, lambda connection: query_plan(connection, query, args, by))
     return _dataset(snapshot, plan, _Wanted(columns, blocks, connections))
 
 
@@ -192,9 +193,9 @@ def _table(  # noqa: PLR0913, PLR0917 - those of `table_plan`
     if_indexed_by: str | None,
     wanted: _Wanted,
 ) -> Dataset:
-    snapshot = _snapshot(source)
-    plan = snapshot.run(
-        lambda connection: table_plan(connection, name, model, conditions, by, if_indexed_by)
+    snapshot, plan = _planned(
+        source,
+        lambda connection: table_plan(connection, name, model, conditions, by, if_indexed_by),
     )
     return _dataset(snapshot, plan, wanted)
 
@@ -213,15 +214,34 @@ def _dataset(snapshot: Snapshot, plan: Plan, wanted: _Wanted) -> Dataset:
     return rays.dataset_of(source, blocks, min(tasks, blocks))
 
 
-def _snapshot(source: PoolConfig | Snapshot) -> Snapshot:
+def _planned(
+    source: PoolConfig | Snapshot, plan: Callable[[Connection], Awaitable[Plan]]
+) -> tuple[Snapshot, Plan]:
+    """Return a snapshot, and what is read of it.
+
+    One of the dataset's own that is lost before is made anew: nobody has seen what it shows.
+    """
     if isinstance(source, Snapshot):
-        return source
+        return source, source.run(plan)
     if _made:
         gc.collect()  # a dataset that nobody has any more is part of a cycle of Ray's
-    snapshot = Snapshot(source)
-    _made.add(snapshot)
-    return snapshot
+    began, pause = monotonic(), _FIRST_PAUSE
+    while True:
+        try:
+            snapshot = Snapshot(source)
+            planned = snapshot.run(plan)
+        except (ConnectionLost, SnapshotLost):
+            if monotonic() + pause >= began + source.retry_timeout:
+                raise
+            sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+        else:
+            _made.add(snapshot)
+            return snapshot, planned
 
+
+_FIRST_PAUSE: Final = 0.05
+_LONGEST_PAUSE: Final = 1.0
 
 _made: Final[WeakSet[Snapshot]] = WeakSet()
 """Snapshots of one dataset each."""

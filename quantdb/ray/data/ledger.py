@@ -33,6 +33,8 @@ class Stored:
         run: The run.
         place: Its place in the run: the same when its task is run again.
         keyed: Whether its rows have keys, so that to store one twice comes to the same.
+        known: What the blocks hold that the run is known to have, wherever they are in it; empty
+            if it was not looked at before.
     """
 
     job: str
@@ -41,6 +43,7 @@ class Stored:
     run: str
     place: str
     keyed: bool
+    known: frozenset[bytes] = frozenset()
 
     @property
     def claim(self) -> str:
@@ -102,7 +105,9 @@ async def stored_once(
         if block.keyed or not any(claim.startswith(f"{block.run} ") for claim in entry.claims):
             await datasets.CLAIM.run(connection, *key, entry.nth, block.claim)
             return Ingest(inserted=0, existing=rows)
-    if not block.keyed and await datasets.ELSEWHERE.one(connection, *key, block.place, block.run):
+    if not block.keyed and not block.known.issuperset(
+        await datasets.ELSEWHERE.all(connection, *key, block.place, block.run)
+    ):
         raise Conflict(
             f"job {exact.brief(block.job)}: block {block.place} is not the one that an earlier run "
             "stored: the data or its blocks are others than then, and rows without keys would be "

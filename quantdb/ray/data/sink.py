@@ -13,7 +13,7 @@ from quantdb import datasets
 from quantdb.calls import BULK, call
 from quantdb.config import PoolConfig
 from quantdb.database import Connection, Database
-from quantdb.errors import ConfigError
+from quantdb.errors import ConfigError, Conflict
 from quantdb.exact import brief
 from quantdb.models import Ingest
 from quantdb.pool import Pool, create_pool
@@ -66,6 +66,7 @@ class Sink(Datasink[Written]):
         repository: Makes the repository of a connection.
         job: Under what name the ledger has the blocks; None for no ledger.
         least: Rows for which alone there is no task; None for a task a block, about.
+        known: What the blocks hold, if they were looked at before; the dataset has no others.
 
     Raises:
         ConfigError: They are no configuration, or no repository that stores columns.
@@ -77,12 +78,14 @@ class Sink(Datasink[Written]):
         repository: Callable[[Database], Inserts | Upserts],
         job: str | None,
         least: int | None = None,
+        known: frozenset[bytes] = frozenset(),
     ) -> None:
         self.report = Ingest(inserted=0, existing=0)
         self._config = one_connection(config)
         self._repository = _checked(repository)
         self._job = job
         self._least = least
+        self._known = known
         self._run = token_hex(8)
         self._target: str = getattr(repository, "__qualname__", repr(repository))
 
@@ -120,7 +123,16 @@ class Sink(Datasink[Written]):
                     "when their task is run again: give the job a name, write(…, job=…)"
                 )
             return Written(await _stored(self._repository(pool), table), keyed)
-        block = Stored(self._job, self._target, digest_of(table), self._run, place, keyed)
+        digest = digest_of(table)
+        if self._known and not keyed and digest not in self._known:
+            raise Conflict(
+                f"job {brief(self._job)}: block {place} was not there when the dataset was looked "
+                "at before: it gives other blocks each time it is executed, and rows without keys "
+                "would be there twice; nothing of the block was stored. Materialize it, or have "
+                "it give the same blocks",
+                "quantdb_ray_ledger_pkey",
+            )
+        block = Stored(self._job, self._target, digest, self._run, place, keyed, self._known)
 
         async def work(connection: Connection) -> Ingest:
             repository = self._repository(connection)

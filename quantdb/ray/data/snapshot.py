@@ -13,10 +13,11 @@ import asyncpg
 import attrs
 
 from quantdb import datasets
+from quantdb.blocks import begun
 from quantdb.config import PoolConfig
 from quantdb.database import Connection
 from quantdb.datasets import Shown
-from quantdb.errors import QuantDBError
+from quantdb.errors import CommitUnknown, ConnectionLost, QuantDBError
 from quantdb.pool import create_pool
 from quantdb.ray.data import texts
 from quantdb.ray.data.single import one_connection
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 _TICK: Final = 0.1
 """Seconds until it is seen that the keeper has ended."""
+
+_CONNECTION_LOST: Final = "the snapshot is gone: who held it has lost its connection"
 
 
 _error = attrs.define(slots=False, eq=False)  # as in quantdb.errors
@@ -137,8 +140,12 @@ class _Keeper:
         async def job(connection: Connection) -> None:
             try:
                 # An error takes back its own work only, not the snapshot.
-                async with connection.transaction():
+                async with begun(connection, None, readonly=False, settings={}):
                     result = await work(connection)
+            except (CommitUnknown, ConnectionLost) as error:
+                lost = SnapshotLost(_CONNECTION_LOST)
+                lost.__cause__ = error
+                answer.set_exception(lost)
             except BaseException as error:
                 answer.set_exception(error)
             else:
@@ -150,7 +157,7 @@ class _Keeper:
             raise SnapshotLost("the snapshot is gone: who held it has ended") from None
         while not wait([answer], timeout=_TICK).done:
             if not self._thread.is_alive():
-                raise SnapshotLost("the snapshot is gone: who held it has lost its connection")
+                raise SnapshotLost(_CONNECTION_LOST)
         return answer.result()
 
     def _run(self) -> None:

@@ -22,7 +22,7 @@ class _Seen:
 
 
 class Survey(Datasink[list[_Seen]]):
-    """Stores nothing; `rows` is how many rows the dataset has.
+    """Stores nothing; `rows` is how many rows the dataset has, `seen` what its blocks hold.
 
     Args:
         job: What its user calls the job.
@@ -31,6 +31,7 @@ class Survey(Datasink[list[_Seen]]):
 
     def __init__(self, job: str, stored: Iterable[bytes]) -> None:
         self.rows = 0
+        self.seen: frozenset[bytes] = frozenset()
         self.lacking = 0
         self._job = job
         self._stored = Counter(stored)
@@ -57,5 +58,6 @@ class Survey(Datasink[list[_Seen]]):
                 "(override_num_blocks=), or give the job another name",
                 "quantdb_ray_ledger_pkey",
             )
+        self.seen = frozenset(there)
         self.rows = sum(each.rows for each in seen)
         self.lacking = (there - self._stored).total()

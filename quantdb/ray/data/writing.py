@@ -76,6 +76,7 @@ def write(
             rays.written(dataset, survey, tasks, ordered=True)
             if not survey.lacking:
                 return Ingest(inserted=0, existing=survey.rows)
+            sink = Sink(config, repository, job, known=survey.seen)
     rays.written(dataset, sink, tasks, ordered=job is not None)
     return sink.report
 
