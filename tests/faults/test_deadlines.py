@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pytest
 from proxy import FaultProxy
-from support import a_trade, fresh
+from support import a_trade, fresh, query
 
 import quantdb
 from quantdb import (
@@ -130,3 +130,22 @@ async def test_what_waits_for_a_cancellation_that_nobody_answers_ends_in_time(
         assert time.monotonic() - began < 2 * LIMIT + SLACK
         proxy.heal()
         assert await TradeRepo(pool).latest("x") == []
+
+
+async def test_a_connection_that_goes_before_commit_leaves_nothing_unknown(
+    dsn: str, tmp_path: Path
+) -> None:
+    config = PoolConfig(dsn, min_size=0, max_size=1, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        ending: list[quantdb.Pool] = []
+
+        def row(number: int) -> int:
+            for each in ending:
+                each.terminate()
+            return number
+
+        numbers = query(tmp_path, "SELECT 1 AS number", row)
+        assert await numbers.all(pool) == [1]
+        ending.append(pool)
+        with pytest.raises(ConnectionLost, match="before COMMIT"):
+            await numbers.all(pool)
