@@ -18,6 +18,7 @@ from quantdb import (
     Query,
     StatementTimeout,
     TradeRepo,
+    TransactionAborted,
     transaction,
 )
 
@@ -130,6 +131,57 @@ async def test_what_waits_for_a_cancellation_that_nobody_answers_ends_in_time(
         assert time.monotonic() - began < 2 * LIMIT + SLACK
         proxy.heal()
         assert await TradeRepo(pool).latest("x") == []
+
+
+async def cut_short(call: Awaitable[object]) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await call
+
+
+async def test_a_call_that_is_cancelled_leaves_no_deadline_behind(
+    dsn: str, nap: Query[int]
+) -> None:
+    async with quantdb.create_pool(
+        PoolConfig(dsn, min_size=0, max_size=1, command_timeout=LIMIT)
+    ) as pool:
+        await nap.one(pool, 0)
+        async with pool.acquire() as connection:
+            await cut_short(nap.one(connection, 30))
+            slow = "SELECT 1 FROM pg_sleep($1)"
+            assert await connection.fetchval(slow, 1.5 * LIMIT, timeout=30) == 1
+        backend = await pool.fetchval("SELECT pg_backend_pid()")
+
+        async def work() -> None:
+            async with transaction(pool) as tx:
+                await cut_short(nap.one(tx, 30))
+                await tx.execute("ROLLBACK")
+
+        with pytest.raises(TransactionAborted):
+            await work()
+        await asyncio.sleep(1.3 * LIMIT)
+
+        assert await pool.fetchval("SELECT pg_backend_pid()") == backend
+        assert pool.statistics().opened == 1
+
+
+async def test_who_uses_a_busy_connection_takes_no_deadline_from_another(
+    proxy: FaultProxy,
+) -> None:
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=LIMIT, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        await TradeRepo(pool).latest("x")
+        async with pool.acquire() as connection:
+            trades = TradeRepo(connection)
+            await connection.execute("BEGIN")
+            proxy.hole()
+            async with asyncio.timeout(2 * LIMIT + SLACK):
+                first, second = await asyncio.gather(
+                    trades.latest("x"), trades.latest("x"), return_exceptions=True
+                )
+        assert isinstance(first, StatementTimeout)
+        assert "another operation is in progress" in str(second)
+        proxy.heal()
 
 
 async def test_a_connection_that_goes_before_commit_leaves_nothing_unknown(
