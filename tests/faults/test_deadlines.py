@@ -184,6 +184,28 @@ async def test_who_uses_a_busy_connection_takes_no_deadline_from_another(
         proxy.heal()
 
 
+@pytest.mark.parametrize("transactions", ["explicit", "statement"])
+async def test_what_was_answered_while_the_loop_was_held_up_is_not_late(
+    dsn: str, transactions: Literal["explicit", "statement"]
+) -> None:
+    config = PoolConfig(
+        dsn, min_size=0, max_size=1, command_timeout=LIMIT / 2, transactions=transactions
+    )
+    async with quantdb.create_pool(config) as pool:
+        trades = TradeRepo(pool)
+        for _ in range(2):  # the first learns
+            await trades.insert(a_trade(fresh()))
+        for steps in range(1, 7):
+            task = asyncio.ensure_future(trades.insert(a_trade(fresh())))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            time.sleep(0.7 * LIMIT)  # noqa: ASYNC251 - it is what holds the loop up
+            await task
+        statistics = pool.statistics()
+
+        assert (statistics.opened, statistics.lost) == (1, 0)
+
+
 async def test_a_connection_that_goes_before_commit_leaves_nothing_unknown(
     dsn: str, tmp_path: Path
 ) -> None:
