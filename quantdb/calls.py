@@ -211,7 +211,7 @@ async def _on_connection(pool: Pool, work: Work[T], watch: Watch | None, begin: 
         result = await work(connection)
         if begin:
             stage = "ended"
-            if connection.abandoned or not connection.is_in_block():
+            if connection.abandoned or not connection.is_up() or not connection.is_in_block():
                 refuse_ended(connection)
             stage = "commit"
             answer = await connection.send("COMMIT;")

@@ -150,6 +150,7 @@ class PooledConnection(Session):
             or (known.is_anonymous and not self._portable)
             or len(known.rules) != len(args)
             or self._loggers
+            or self.until != NEVER  # another one is under way; the driver says so
         ):
             return None
         prepared = self._prepared((query, asyncpg.Record, False))
@@ -239,7 +240,8 @@ class PooledConnection(Session):
             if self.is_in_transaction():
                 raise error
         elif isinstance(error, _UNSENT):
-            await self.go_on_after(error)
+            async with self.within(None):
+                await self.go_on_after(error)
         else:
             raise error
         return await self.fetch_admitted(query, args, None)
@@ -309,9 +311,9 @@ class PooledConnection(Session):
         self.clean = False
         async with self.within(options.get("timeout")):
             statement = await self.portably(lambda: _plain_prepare(self, query, **options))
-        if not self._portable and _is_anonymous(statement):
-            await self._go_portable()
-            statement = await _plain_prepare(self, query, **options)
+            if not self._portable and _is_anonymous(statement):
+                await self._go_portable()
+                statement = await _plain_prepare(self, query, **options)
         rules = (await self._learnt_of(query, statement)).rules
         return CheckedStatement(self, statement, rules)
 

@@ -15,6 +15,8 @@ from weakref import WeakSet
 __all__ = ["NEVER", "Deadlines", "Timed"]
 
 NEVER: Final = float("inf")
+_MOMENT: Final = 0.01
+"""Seconds in which the event loop reads what came while somebody held it up."""
 
 
 class Timed(Protocol):
@@ -59,10 +61,19 @@ class Deadlines:
     def _look(self) -> None:
         self.is_set = False
         now, first = monotonic(), NEVER
+        late: list[tuple[Timed, float]] = []
         for timed in list(self._timed):
             if timed.until <= now:
-                timed.expire()
+                late.append((timed, timed.until))
             else:
                 first = min(first, timed.until)
         if first < NEVER:
             self._set(first - now)
+        if late:
+            # The answer may be there already, and nobody has read it yet.
+            self._loop.call_later(_MOMENT, self._expire, late)
+
+    def _expire(self, late: list[tuple[Timed, float]]) -> None:
+        for timed, until in late:
+            if timed.until == until:  # it is the same step still
+                timed.expire()

@@ -254,6 +254,8 @@ class Leases:
                 connection = self._borrowed(given)
                 break
             self._drop(given)  # it was lost, or retired, on the way to its borrower
+            if self.is_closing:
+                raise ConfigError(_CLOSED)
         self._holders.hold(connection, block=block)
         return connection
 

@@ -180,16 +180,17 @@ class Session(asyncpg.Connection):
     def expire(self) -> None:
         """Have the statement under way fail and be cancelled, as the driver does in time."""
         self.until = NEVER
-        for held in (
-            () if self._is_cancelling() else gc.get_referents(getattr(self, "_protocol", None))
-        ):
+        if self._is_cancelling():  # an earlier one, which is not answered either
+            self.terminate()
+            return
+        for held in gc.get_referents(getattr(self, "_protocol", None)):
             if _is_answer(held) and not held.done():
                 self._request_cancel()
                 held.set_exception(TimeoutError())
                 return
-        # An earlier one is being cancelled, which is not answered either; or this one is answered
-        # this very moment, and the connection is closed behind it.
-        self.terminate()
+        # It was answered just now, and whoever waits for it says so next. Or an earlier one is
+        # cancelled at last, and it is only sent next.
+        self.begin_step()
 
     def send(self, statement: str) -> Awaitable[str]:
         """Send a statement of a call without arguments, in one step."""

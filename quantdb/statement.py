@@ -84,6 +84,9 @@ class Statement:
                 ours.until = NEVER
             except Exception as error:
                 records = await self._fetched(ours.fetch_after(error, self.text, sent))
+            except BaseException:
+                ours.until = NEVER  # or it would be the deadline of whatever runs there next
+                raise
         if ours.watch is not None:
             ours.watch.returned = len(records)
         return sent, records

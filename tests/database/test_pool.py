@@ -28,6 +28,7 @@ from support import (
     query,
     small_pool,
     some,
+    until,
 )
 
 import quantdb
@@ -868,3 +869,23 @@ async def test_who_listens_to_the_servers_log_listens_no_more_once_he_has_given_
     await asyncio.sleep(0)
 
     assert len(heard) == 1
+
+
+async def test_who_is_given_a_connection_that_the_pool_then_closes_waits_for_no_other(
+    dsn: str,
+) -> None:
+    pool = await quantdb.create_pool(PoolConfig(dsn, min_size=0, max_size=1))
+    connection = await pool.acquire()
+
+    async def borrow() -> None:
+        async with pool.acquire():
+            pass
+
+    waiting = asyncio.create_task(borrow())
+    await until(lambda: pool.statistics().waiting == 1)
+    await pool.release(connection)
+    pool.terminate()
+
+    async with asyncio.timeout(5):
+        with pytest.raises(ConfigError, match="closed"):
+            await waiting

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import pytest
 from proxy import FaultProxy
-from support import a_trade, fresh
+from support import a_trade, fresh, query
 
 import quantdb
 from quantdb import (
@@ -18,6 +18,7 @@ from quantdb import (
     Query,
     StatementTimeout,
     TradeRepo,
+    TransactionAborted,
     transaction,
 )
 
@@ -130,3 +131,95 @@ async def test_what_waits_for_a_cancellation_that_nobody_answers_ends_in_time(
         assert time.monotonic() - began < 2 * LIMIT + SLACK
         proxy.heal()
         assert await TradeRepo(pool).latest("x") == []
+
+
+async def cut_short(call: Awaitable[object]) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await call
+
+
+async def test_a_call_that_is_cancelled_leaves_no_deadline_behind(
+    dsn: str, nap: Query[int]
+) -> None:
+    async with quantdb.create_pool(
+        PoolConfig(dsn, min_size=0, max_size=1, command_timeout=LIMIT)
+    ) as pool:
+        await nap.one(pool, 0)
+        async with pool.acquire() as connection:
+            await cut_short(nap.one(connection, 30))
+            slow = "SELECT 1 FROM pg_sleep($1)"
+            assert await connection.fetchval(slow, 1.5 * LIMIT, timeout=30) == 1
+        backend = await pool.fetchval("SELECT pg_backend_pid()")
+
+        async def work() -> None:
+            async with transaction(pool) as tx:
+                await cut_short(nap.one(tx, 30))
+                await tx.execute("ROLLBACK")
+
+        with pytest.raises(TransactionAborted):
+            await work()
+        await asyncio.sleep(1.3 * LIMIT)
+
+        assert await pool.fetchval("SELECT pg_backend_pid()") == backend
+        assert pool.statistics().opened == 1
+
+
+async def test_who_uses_a_busy_connection_takes_no_deadline_from_another(
+    proxy: FaultProxy,
+) -> None:
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=LIMIT, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        await TradeRepo(pool).latest("x")
+        async with pool.acquire() as connection:
+            trades = TradeRepo(connection)
+            await connection.execute("BEGIN")
+            proxy.hole()
+            async with asyncio.timeout(2 * LIMIT + SLACK):
+                first, second = await asyncio.gather(
+                    trades.latest("x"), trades.latest("x"), return_exceptions=True
+                )
+        assert isinstance(first, StatementTimeout)
+        assert "another operation is in progress" in str(second)
+        proxy.heal()
+
+
+@pytest.mark.parametrize("transactions", ["explicit", "statement"])
+async def test_what_was_answered_while_the_loop_was_held_up_is_not_late(
+    dsn: str, transactions: Literal["explicit", "statement"]
+) -> None:
+    config = PoolConfig(
+        dsn, min_size=0, max_size=1, command_timeout=LIMIT / 2, transactions=transactions
+    )
+    async with quantdb.create_pool(config) as pool:
+        trades = TradeRepo(pool)
+        for _ in range(2):  # the first learns
+            await trades.insert(a_trade(fresh()))
+        for steps in range(1, 7):
+            task = asyncio.ensure_future(trades.insert(a_trade(fresh())))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            time.sleep(0.7 * LIMIT)  # noqa: ASYNC251 - it is what holds the loop up
+            await task
+        statistics = pool.statistics()
+
+        assert (statistics.opened, statistics.lost) == (1, 0)
+
+
+async def test_a_connection_that_goes_before_commit_leaves_nothing_unknown(
+    dsn: str, tmp_path: Path
+) -> None:
+    config = PoolConfig(dsn, min_size=0, max_size=1, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        ending: list[quantdb.Pool] = []
+
+        def row(number: int) -> int:
+            for each in ending:
+                each.terminate()
+            return number
+
+        numbers = query(tmp_path, "SELECT 1 AS number", row)
+        assert await numbers.all(pool) == [1]
+        ending.append(pool)
+        with pytest.raises(ConnectionLost, match="before COMMIT"):
+            await numbers.all(pool)
