@@ -10,6 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
+from time import monotonic
 from typing import Final
 from weakref import WeakSet
 
@@ -212,12 +213,15 @@ class Leases:
 
     def has_proven(self, way: object, statement: str) -> bool:
         """Tell whether a *way* to store a model holds by what is known of its *statement* now."""
-        known = self._proven.get(way)
-        return known is not None and known is self.known.get(statement)
-
-    def prove(self, way: object, statement: str) -> None:
-        """Remember that a *way* was seen to hold, if its *statement* may be held to that."""
+        proven = self._proven.get(way)
+        if proven is None:
+            return False
         known = self.known.get(statement)
+        # Of what the driver does not keep prepared, each connection knows by itself.
+        return known is proven or (known is None and proven.until >= monotonic())
+
+    def prove(self, way: object, known: Learnt | None) -> None:
+        """Remember that a *way* was seen to hold, if what is *known* of its statement allows it."""
         if known is not None and known.stores_as_sent:
             self._proven[way] = known
 

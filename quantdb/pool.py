@@ -16,7 +16,7 @@ from typing import Final, Self
 import asyncpg
 
 from quantdb.config import PoolConfig
-from quantdb.connection import PooledConnection
+from quantdb.connection import PooledConnection, pooled
 from quantdb.counters import PoolStatistics
 from quantdb.database import Connection, FullConnection, Record
 from quantdb.errors import ConfigError, QuantDBError
@@ -222,13 +222,15 @@ class Pool:
         """Tell whether a *way* to store a model was seen to store what is sent; see `prove`."""
         return self._leases is not None and self._leases.has_proven(way, statement)
 
-    def prove(self, way: object, statement: str) -> None:
+    def prove(self, way: object, statement: str, connection: Connection) -> None:
         """Remember that a *way* to store a model, by that *statement*, stored what was sent.
 
-        It counts for as long as what is known of the statement is that it does nothing else.
+        It counts for as long as what the *connection* knows of the statement is that it does
+        nothing else.
         """
         if self._leases is not None and not self._leases.has_proven(way, statement):
-            self._leases.prove(way, statement)
+            ours = pooled(connection)
+            self._leases.prove(way, ours.knows(statement) if ours is not None else None)
 
     def disprove(self, way: object) -> None:
         """Forget that a *way* to store a model was seen to store what is sent."""

@@ -323,7 +323,7 @@ class Query(Generic[R]):
                 alone.disprove((self, type(model)))
             await self._compared(connection, dict(zip(names, sent, strict=True)), record)
         if alone is not None:
-            alone.prove((self, type(model)), self._statement.text)
+            alone.prove((self, type(model)), self._statement.text, connection)
         return self._only(rows)
 
     async def _compared(

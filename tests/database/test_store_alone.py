@@ -98,6 +98,20 @@ async def test_a_table_that_keeps_what_it_is_given_costs_one_round_trip(
     assert await db.fetchval("SELECT count(*) FROM fills") == 3
 
 
+async def test_without_prepared_statements_it_costs_two(
+    proxy: FaultProxy, db: asyncpg.Connection, stored: Callable[[], Query[Fill]]
+) -> None:
+    await db.execute("CREATE TABLE fills (id int PRIMARY KEY, price numeric)")
+    query = stored()
+    config = PoolConfig(
+        proxy.dsn, min_size=0, max_size=1, transactions="statement", statement_cache_size=0
+    )
+    async with quantdb.create_pool(config) as pool:
+        assert await trips(proxy, pool, query, 1) > 2
+
+        assert [await trips(proxy, pool, query, n) for n in (2, 3)] == [2, 2]
+
+
 @pytest.mark.parametrize(
     "table",
     [
