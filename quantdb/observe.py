@@ -117,7 +117,8 @@ class Watch:
 
     def end(self, error: BaseException | None) -> None:
         """Say what there is to say of it, now that it has ended so."""
-        self.pause()
+        if self._since is not None:
+            self.pause()
         if self._limit is not None and self._spent >= self._limit:
             self._say(error)
         if self._span is not None:

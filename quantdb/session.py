@@ -162,12 +162,12 @@ class Session(asyncpg.Connection):
     def begin_call(self, watch: Watch | None) -> None:
         """Work for a call of ours, whose steps are timed from here until `end_call`."""
         self.watch = watch
-        setattr(self, _SETTINGS, self._untimed)
+        self._config = self._untimed
 
     def end_call(self) -> None:
         """Work for it no more."""
         self.watch, self.until = None, NEVER
-        setattr(self, _SETTINGS, self._timed)
+        self._config = self._timed
 
     def begin_step(self) -> None:
         """Have the statement that is sent next fail if it is not answered in time."""
