@@ -45,7 +45,7 @@ demo: $(STAMPS)/demo
 # Each process of the tests has a server of its own; a file's tests stay together. They wait as much as they work, so there is one
 # process more than there are processors.
 PROCESSES = $(shell $(BIN)/python -c 'import os; print(min(4, 1 + (os.cpu_count() or 1)))')
-PARALLEL ?= --numprocesses $(PROCESSES) --dist loadfile
+PARALLEL ?= --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test: $(STAMPS)/test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
