@@ -282,18 +282,20 @@ class Query(Generic[R]):
         if not attrs.has(type(model)):
             raise InexactValue(f"a model is stored, an attrs class; got {exact.shown(model)}")
 
+        alone = commits_alone(db)
+
         async def work(connection: Connection) -> R:
-            return await self.store_in(connection, model, commits_alone(db))
+            return await self.store_in(connection, model, alone)
 
-        return await self._called(db, work, self.store_way(db, type(model)), idempotent=idempotent)
+        way = self.store_way(type(model), alone)
+        return await self._called(db, work, way, idempotent=idempotent)
 
-    def store_way(self, db: Database, kind: type) -> Way:
-        """Return the way to store models of a *kind*.
+    def store_way(self, kind: type, alone: Pool | None) -> Way:
+        """Return the way to store models of a *kind*; *alone* is as in `store_in`.
 
         It has no BEGIN where a statement may be a transaction by itself, and nothing would have to
         be taken back: the statement does no more than store what is sent, and was seen to.
         """
-        alone = commits_alone(db)
         if alone is not None and alone.has_proven((self, kind), self._statement.text):
             return WRITING
         return TRANSACTION

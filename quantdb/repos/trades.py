@@ -132,10 +132,11 @@ class TradeRepo(Repo):
             InexactValue: The database changed a value; nothing is stored.
             Contention: The trade that held its key was deleted meanwhile.
         """
+        alone = commits_alone(self.db)
 
         async def work(connection: Connection) -> Trade:
             try:
-                return await self._insert.store_in(connection, trade, commits_alone(self.db))
+                return await self._insert.store_in(connection, trade, alone)
             except NotFound:  # its id or its venue key is taken, perhaps by itself
                 holders = await self._stored.all(
                     connection, trade.id, trade.venue, trade.symbol, trade.venue_trade_id
@@ -154,7 +155,7 @@ class TradeRepo(Repo):
         return await call(
             self.db,
             work,
-            self._insert.store_way(self.db, Trade),
+            self._insert.store_way(Trade, alone),
             operation=self._insert.operation,
             repeat="always",
             looks=True,
