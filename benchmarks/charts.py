@@ -78,14 +78,15 @@ def charts(run: Run) -> dict[str, str]:
 
 def _datasets(run: Run) -> list[Line]:
     """Return what a row costs each contender, at every size of dataset that it was measured at."""
-    points: dict[str, list[tuple[float, float]]] = {}
+    points: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for result in run.results:
         verb, _, what = result.case.partition(" ")
         if result.suite == "ray" and what.startswith("a dataset of"):
             for one in result.measured:
                 name = f"{verb}: {one.contender.partition(',')[0]}"
-                points.setdefault(name, []).append((result.rows, one.seconds / result.rows))
-    return [Line(name, found) for name, found in points.items()]
+                line = points.setdefault((name, _kind(one)), [])
+                line.append((result.rows, one.seconds / result.rows))
+    return [Line(name, found, kind) for (name, kind), found in points.items()]
 
 
 def _find(run: Run, suite: str, case: str) -> Result | None:

@@ -23,11 +23,13 @@ _STYLE: Final = """\
   .bar { fill: #b3bcc6 } .bar.hand { fill: #7d8894 } .bar.ours { fill: #0b6fd6 }
   .rule { stroke: #d1d9e0 } .spread { stroke: #1f2328; opacity: 0.6 }
   .line { fill: none; stroke: #0b6fd6; stroke-width: 1.5; opacity: 0.75 }
+  .line.hand { stroke: #7d8894 } .line.other { stroke: #b3bcc6 }
   @media (prefers-color-scheme: dark) {
     text { fill: #f0f6fc } .quiet { fill: #9aa5b1 }
     .ground { fill: #0d1117; stroke: #3d444d }
     .bar { fill: #515a66 } .bar.hand { fill: #868f9b } .bar.ours { fill: #4a9eff }
     .rule { stroke: #3d444d } .spread { stroke: #f0f6fc } .line { stroke: #4a9eff }
+    .line.hand { stroke: #868f9b } .line.other { stroke: #515a66 }
   }
 </style>"""
 
@@ -63,10 +65,11 @@ class Group:
 
 @attrs.frozen
 class Line:
-    """One line, from left to right."""
+    """One line, from left to right; its *kind* is ours, hand or other, as a bar's."""
 
     label: str
     points: Sequence[tuple[float, float]]
+    kind: str = "ours"
 
 
 def bars(title: str, subtitle: str, groups: Sequence[Group]) -> str:
@@ -122,20 +125,24 @@ def lines(title: str, subtitle: str, unit: float, entries: Sequence[Line]) -> st
     ]
     for line in entries:
         path = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in line.points)
-        parts.append(f'<polyline class="line" points="{path}"/>')
+        parts.append(f'<polyline class="line {line.kind}" points="{path}"/>')
     parts += _names(entries, end + 8, up)
     return _page(title, subtitle, 385, parts)
 
 
 def _names(entries: Sequence[Line], x: float, up: Callable[[float], float]) -> list[str]:
     """Write the lines' names at their ends, none over another."""
-    ends = sorted((up(line.points[-1][1]), line.label) for line in entries)
+    is_mixed = len({line.kind for line in entries}) > 1
     room = 13.0
-    placed: list[tuple[float, str]] = []
-    for y, label in ends:
-        placed.append((max(y, placed[-1][0] + room) if placed else y, label))
+    placed: list[tuple[float, Line]] = []
+    for line in sorted(entries, key=lambda line: up(line.points[-1][1])):
+        y = up(line.points[-1][1])
+        placed.append((max(y, placed[-1][0] + room) if placed else y, line))
     over = max(0.0, placed[-1][0] - 346)
-    return [_text(x, y - over + 4, label, "quiet") for y, label in placed]
+    return [
+        _text(x, y - over + 4, line.label, "ours" if is_mixed and line.kind == "ours" else "quiet")
+        for y, line in placed
+    ]
 
 
 def _decades(values: Sequence[float]) -> tuple[int, int]:
