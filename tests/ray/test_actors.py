@@ -24,6 +24,7 @@ import ray
 from desks import Crashing, Desk, crash_at_first, pause_in_transaction, process_of
 from ray import ObjectRef
 from ray.exceptions import ActorDiedError
+from support import until
 
 import quantdb.ray
 from quantdb import Conflict, NewUser, Pool, PoolConfig, Trade, TradeRepo, UserRepo
@@ -342,6 +343,14 @@ async def test_calls_share_no_ids(service: Service) -> None:
     assert len({key for answer in answers for key in answer}) == 60 * 3
 
 
+def is_gone(name: str) -> bool:
+    try:
+        quantdb.ray.get_service(name)
+    except ValueError:
+        return True
+    return False
+
+
 async def test_a_service_is_found_by_its_name(config: PoolConfig, pool: Pool) -> None:
     config = attrs.evolve(config, application_name="ledger", idle_lifetime=60)
     asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'ledger'"
@@ -355,6 +364,7 @@ async def test_a_service_is_found_by_its_name(config: PoolConfig, pool: Pool) ->
         assert await pool.fetchval(asked) == 1
     finally:
         first.stop()
+    await until(lambda: is_gone("ledger"))  # Ray takes its name back a moment later
     with pytest.raises(ValueError, match="ledger"):
         quantdb.ray.get_service("ledger")
     with pytest.raises(ActorDiedError):
