@@ -22,7 +22,7 @@ __all__ = ["FULL", "NAMES", "QUICK", "RAY", "run"]
 
 QUICK: Final = Sizes(
     form="quick",
-    rounds=21,
+    rounds=15,
     calls=20,
     bulk_rounds=5,
     read=20_000,
