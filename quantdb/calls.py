@@ -211,7 +211,7 @@ async def _on_connection(pool: Pool, work: Work[T], watch: Watch | None, begin: 
         result = await work(connection)
         if begin:
             stage = "ended"
-            if connection.abandoned or not connection.is_up() or not connection.is_in_block():
+            if not connection.holds_block():
                 refuse_ended(connection)
             stage = "commit"
             answer = await connection.send("COMMIT;")
@@ -301,7 +301,7 @@ async def _told_apart(
 def _is_in_block(db: Database) -> TypeGuard[Connection]:
     """Tell whether *db* is a connection of a pool of ours that is in a transaction."""
     ours = pooled(db)
-    return ours is not None and not ours.abandoned and ours.is_up() and ours.is_in_block()
+    return ours is not None and ours.holds_block()
 
 
 async def _in_block(connection: Connection, work: Work[T], watch: Watch | None) -> T:

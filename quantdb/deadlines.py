@@ -8,9 +8,9 @@ seconds, nobody's time is up before that of those who began earlier.
 """
 
 import asyncio
+from collections.abc import Iterable
 from time import monotonic
 from typing import Final, Protocol
-from weakref import WeakSet
 
 __all__ = ["NEVER", "Deadlines", "Timed"]
 
@@ -31,30 +31,27 @@ class Timed(Protocol):
 
 
 class Deadlines:
-    """The steps that are under way, of whatever was added.
+    """The steps that are under way.
+
+    Args:
+        timed: Whose steps they are.
+        limit: Seconds that a step may take.
 
     Attributes:
-        limit: Seconds that a step may take.
+        limit: The same.
         is_set: Whether somebody looks after those whose time is up.
     """
 
     __slots__ = ("_loop", "_timed", "is_set", "limit")
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, timed: Iterable[Timed], limit: float) -> None:
         self.limit: Final = limit
         self.is_set = False
         self._loop: Final = asyncio.get_running_loop()
-        self._timed: Final[WeakSet[Timed]] = WeakSet()
+        self._timed: Final = timed
 
-    def add(self, timed: Timed) -> None:
-        """Look after the steps of *timed* for as long as it is there."""
-        self._timed.add(timed)
-
-    def set(self) -> None:
-        """Set the timer for a step that begins now; none is set."""
-        self._set(self.limit)
-
-    def _set(self, seconds: float) -> None:
+    def set(self, seconds: float) -> None:
+        """Set the timer, for whose time is up in so many seconds; none is set."""
         self.is_set = True
         self._loop.call_later(seconds, self._look)
 
@@ -68,7 +65,7 @@ class Deadlines:
             else:
                 first = min(first, timed.until)
         if first < NEVER:
-            self._set(first - now)
+            self.set(first - now)
         if late:
             # The answer may be there already, and nobody has read it yet.
             self._loop.call_later(_MOMENT, self._expire, late)

@@ -81,12 +81,14 @@ class Informed(Session):
         known = book.get(query)
         if (
             known is None
-            or known.until < monotonic()
-            or (known.is_anonymous and not self._portable)
+            or not self._holds(known)
             or (book is self._known and self._prepared((query, asyncpg.Record, False)) is None)
         ):
             return None
         return known
+
+    def _holds(self, known: Learnt) -> bool:
+        return known.until >= monotonic() and (self._portable or not known.is_anonymous)
 
     def _book(self, query: str) -> dict[str, Learnt]:
         """Return where to look: all connections share what the driver keeps prepared on each."""
@@ -101,8 +103,7 @@ class Informed(Session):
         known = self._known.get(query)
         if (
             known is None
-            or known.until < monotonic()
-            or (known.is_anonymous and not self._portable)
+            or not self._holds(known)
             or len(known.rules) != len(args)
             or self._loggers
             or self.until != NEVER  # another one is under way; the driver says so

@@ -140,7 +140,6 @@ class Leases:
         self.counters: Final = Counters()
         self.known: Final[dict[str, Learnt]] = {}
         self._config: Final = config
-        self._deadlines: Final = Deadlines(config.command_timeout)
         self._observer: Final = observer
         self._opener: Final = opener
         self._loop: Final = asyncio.get_running_loop()
@@ -154,6 +153,7 @@ class Leases:
         self._progress: Final = progress
         self._proven: Final[dict[object, Learnt]] = {}
         self._sessions: Final[WeakSet[PooledConnection]] = WeakSet()
+        self._deadlines: Final = Deadlines(self._sessions, config.command_timeout)
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._waiters: Final[OrderedDict[asyncio.Future[PooledConnection], None]] = OrderedDict()

@@ -26,7 +26,6 @@ GRACE: Final = 0.5
 
 _UNTIL_TOLD: Final = 30.0
 _LEASES: Final = "_pool_release_ctr"
-_SETTINGS: Final = "_config"
 
 _plain_init: Callable[..., None] = getattr(asyncpg.Connection, "__init__")  # noqa: B009 - its types
 plain_execute: Callable[..., Awaitable[str]] = getattr(asyncpg.Connection, "execute")  # noqa: B009
@@ -153,9 +152,8 @@ class Session(asyncpg.Connection):
 
     def time_by(self, deadlines: Deadlines) -> None:
         """Have the steps of calls timed by a pool's one timer, in place of the driver's many."""
-        deadlines.add(self)
         self._deadlines = deadlines
-        timed: object = getattr(self, _SETTINGS)
+        timed: object = getattr(self, "_config")  # noqa: B009
         replaced: Callable[..., object] = getattr(timed, "_replace")  # noqa: B009
         self._timed, self._untimed = timed, replaced(command_timeout=None)
 
@@ -175,7 +173,7 @@ class Session(asyncpg.Connection):
         if deadlines is not None:
             self.until = monotonic() + deadlines.limit
             if not deadlines.is_set:
-                deadlines.set()
+                deadlines.set(deadlines.limit)
 
     def expire(self) -> None:
         """Have the statement under way fail and be cancelled, as the driver does in time."""
@@ -203,6 +201,10 @@ class Session(asyncpg.Connection):
         """Have whatever its borrower made of it (transactions, cursors) refuse to go on."""
         # As the driver does when its own pool takes one back.
         setattr(self, _LEASES, getattr(self, _LEASES) + 1)
+
+    def holds_block(self) -> bool:
+        """Tell whether it is there still, and in a transaction: a closed one says it is, too."""
+        return not self.abandoned and self.is_up() and self.is_in_block()
 
     def is_changed(self) -> bool:
         """Tell whether what ran went well, and left something behind."""

@@ -173,7 +173,7 @@ class Statement:
         return self.file.line_of(place)
 
     def _ours(self, connection: Connection) -> PooledConnection | None:
-        ours = connection if type(connection) is PooledConnection else pooled(connection)
+        ours = pooled(connection)
         if ours is not None and self.file.lingers:
             ours.clean = False
         return ours

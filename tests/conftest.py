@@ -14,6 +14,7 @@ import asyncpg
 import pytest
 from hypothesis import settings
 from proxy import FaultProxy
+from rights import shipped_roles
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
@@ -95,6 +96,13 @@ async def empty_dsn(server_dsn: str) -> AsyncIterator[str]:
     """An empty database of the test's own."""
     async with fresh_database(server_dsn) as dsn:
         yield dsn
+
+
+@pytest.fixture
+async def owner(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """The owner of a database from which nobody else has a right, and the shipped roles in it."""
+    async with shipped_roles(empty_dsn) as owner:
+        yield owner
 
 
 @pytest.fixture(scope="module")

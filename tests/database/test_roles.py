@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from cli_runs import Run, runner
 from methods import every_method
-from rights import as_role, granted, member, shipped_roles
+from rights import as_role, granted, member
 from support import MINUTE, NOON, a_price, a_trade, fresh
 
 import quantdb
@@ -34,13 +34,6 @@ BEYOND = [
     "UPDATE quantdb_migrations SET checksum = 'x'",
     "COPY trades TO PROGRAM 'cat'",
 ]
-
-
-@pytest.fixture
-async def owner(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """The owner of a database from which nobody else has a right, and the shipped roles in it."""
-    async with shipped_roles(empty_dsn) as owner:
-        yield owner
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -32,6 +32,15 @@ def nap(tmp_path: Path) -> Query[int]:
     path = tmp_path / "nap.sql"
     path.write_text("-- name: nap :one\nSELECT 1 AS rested FROM pg_sleep($1);\n")
     return Query(path, int)
+
+
+@pytest.fixture
+async def through(proxy: FaultProxy) -> AsyncIterator[quantdb.Pool]:
+    """A pool of one connection, which goes through the proxy and knows `latest`."""
+    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=LIMIT, retry_timeout=0)
+    async with quantdb.create_pool(config) as pool:
+        await TradeRepo(pool).latest("x")
+        yield pool
 
 
 async def seconds(call: Awaitable[object]) -> float:
@@ -110,27 +119,23 @@ async def test_the_time_of_a_step_is_not_that_of_the_next(dsn: str, nap: Query[i
 
 
 async def test_what_waits_for_a_cancellation_that_nobody_answers_ends_in_time(
-    proxy: FaultProxy,
+    proxy: FaultProxy, through: quantdb.Pool
 ) -> None:
-    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=LIMIT, retry_timeout=0)
-    async with quantdb.create_pool(config) as pool:
-        await TradeRepo(pool).latest("x")
+    async def work() -> None:
+        async with transaction(through) as tx:
+            await TradeRepo(tx).latest("x")
+            proxy.hole()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await TradeRepo(tx).latest("x")
+            await TradeRepo(tx).latest("x")
 
-        async def work() -> None:
-            async with transaction(pool) as tx:
-                await TradeRepo(tx).latest("x")
-                proxy.hole()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(0.2):
-                        await TradeRepo(tx).latest("x")
-                await TradeRepo(tx).latest("x")
-
-        began = time.monotonic()
-        with pytest.raises(ConnectionLost):
-            await work()
-        assert time.monotonic() - began < 2 * LIMIT + SLACK
-        proxy.heal()
-        assert await TradeRepo(pool).latest("x") == []
+    began = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        await work()
+    assert time.monotonic() - began < 2 * LIMIT + SLACK
+    proxy.heal()
+    assert await TradeRepo(through).latest("x") == []
 
 
 async def cut_short(call: Awaitable[object]) -> None:
@@ -166,22 +171,19 @@ async def test_a_call_that_is_cancelled_leaves_no_deadline_behind(
 
 
 async def test_who_uses_a_busy_connection_takes_no_deadline_from_another(
-    proxy: FaultProxy,
+    proxy: FaultProxy, through: quantdb.Pool
 ) -> None:
-    config = PoolConfig(proxy.dsn, min_size=0, max_size=1, command_timeout=LIMIT, retry_timeout=0)
-    async with quantdb.create_pool(config) as pool:
-        await TradeRepo(pool).latest("x")
-        async with pool.acquire() as connection:
-            trades = TradeRepo(connection)
-            await connection.execute("BEGIN")
-            proxy.hole()
-            async with asyncio.timeout(2 * LIMIT + SLACK):
-                first, second = await asyncio.gather(
-                    trades.latest("x"), trades.latest("x"), return_exceptions=True
-                )
-        assert isinstance(first, StatementTimeout)
-        assert "another operation is in progress" in str(second)
-        proxy.heal()
+    async with through.acquire() as connection:
+        trades = TradeRepo(connection)
+        await connection.execute("BEGIN")
+        proxy.hole()
+        async with asyncio.timeout(2 * LIMIT + SLACK):
+            first, second = await asyncio.gather(
+                trades.latest("x"), trades.latest("x"), return_exceptions=True
+            )
+    assert isinstance(first, StatementTimeout)
+    assert "another operation is in progress" in str(second)
+    proxy.heal()
 
 
 @pytest.mark.parametrize("transactions", ["explicit", "statement"])

@@ -9,7 +9,7 @@ from pathlib import Path
 import asyncpg
 import attrs
 import pytest
-from rights import granted, member, shipped_roles
+from rights import granted, member
 from support import HOUR, NOON, SECOND, a_price, a_trade, fresh, query
 
 from quantdb.demo import environment
@@ -31,12 +31,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:The maximum number of concurrent tasks"),
     pytest.mark.filterwarnings("ignore::DeprecationWarning:ray"),  # of its own settings
 ]
-
-
-@pytest.fixture
-async def owner(empty_dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    async with shipped_roles(empty_dsn) as owner:
-        yield owner
 
 
 @pytest.fixture
