@@ -6,21 +6,25 @@ any other callable takes whatever the columns are.
 
 **The twin.** Building a frozen attrs class runs its validators and sets every field through
 ``object.__setattr__``: three times the cost of a plain class, to check again what the database
-has checked already. A row is therefore built as a *mutable* class with the same slots, whose
+has checked already. A row is therefore built as a *mutable* class of the same layout, whose
 ``__init__`` only assigns, and then becomes the frozen class by ``__class__``. CPython allows that
 exactly when both have the same layout, which is tried once, when the builder is made.
 A class for which it would change what construction means keeps its own ``__init__``: one with a
 converter that is not merely the boundary's check, with ``__attrs_pre_init__``,
 ``__attrs_post_init__``, ``__new__`` or an ``__init__`` of its own, with a metaclass, or with
-keyword-only fields or fields that are no arguments. Say ``weakref_slot=False`` to let a slotted
-class of yours have a twin: with a slot for weak references the layouts differ.
+keyword-only fields or fields that are no arguments.
+
+A twin is a sibling of the model, with the same bases and the same slots. Before Python 3.12 the
+layouts of two siblings differ if they have a slot for weak references, which attrs gives unless it
+is told not to; the twin of such a model is a child of it, without slots of its own. It can be seen
+in the model's ``__subclasses__()``: say ``weakref_slot=False`` if that is in the way.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import starmap
-from types import CodeType, MemberDescriptorType, new_class
+from types import CodeType, new_class
 from typing import Final, TypeVar, get_origin
 from uuid import UUID
 
@@ -128,7 +132,7 @@ def _as_class(row: Callable[..., R]) -> type[R] | None:
 def _by_twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Builder[R] | None:
     twin = _twin(model, fields)
     if twin is None:
-        return _by_slots(model, fields)
+        return None
 
     def make(records: Sequence[Row]) -> list[R]:
         made = list(starmap(twin, records))
@@ -139,32 +143,8 @@ def _by_twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Bui
     return make
 
 
-def _by_slots(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Builder[R] | None:
-    """Return a builder that fills the slots one by one, for a class that a twin cannot become.
-
-    That is one with a slot for weak references, which attrs gives unless it is told not to. Without
-    validators its own ``__init__`` is as fast.
-    """
-    slots = [getattr(model, field.name, None) for field in fields]
-    puts = [slot.__set__ for slot in slots if isinstance(slot, MemberDescriptorType)]
-    validated = any(field.validator is not None for field in fields)
-    if not validated or len(puts) != len(fields) or not _is_plainly_built(model, fields):
-        return None
-
-    def make(records: Sequence[Row]) -> list[R]:
-        made: list[R] = []
-        for record in records:
-            one = object.__new__(model)
-            for put, value in zip(puts, record, strict=True):
-                put(one, value)
-            made.append(one)
-        return made
-
-    return make
-
-
 def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callable[..., R] | None:
-    """Return a mutable class of the same layout, or None if that is unsafe."""
+    """Return a mutable class that makes what can become a *model*, or None if that is unsafe."""
     if not _is_plainly_built(model, fields):
         return None
     # attrs writes the assignments; a class of our own has them, the slots and nothing else.
@@ -176,20 +156,34 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
     body: dict[str, object] = {
         "__init__": vars(assigning)["__init__"],
         "__setattr__": object.__setattr__,
+        "__delattr__": object.__delattr__,
     }
     slots = vars(model).get("__slots__")
-    if slots is not None:
-        body["__slots__"] = slots
-    twin: Callable[..., R] = new_class(
-        model.__name__, model.__bases__, exec_body=lambda own: own.update(body)
-    )
+    own = body if slots is None else {**body, "__slots__": slots}
+    sibling: Callable[..., R] = _class(model.__name__, model.__bases__, own)
+    if _becomes(sibling, model, fields):
+        return sibling
+    if "__init_subclass__" in vars(model) or hasattr(model, "__del__"):
+        return None
+    child: Callable[..., R] = _class(model.__name__, (model,), {**body, "__slots__": ()})
+    return child if _becomes(child, model, fields) else None
+
+
+def _class(name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:
+    return new_class(name, bases, exec_body=lambda own: own.update(body))
+
+
+def _becomes(
+    twin: Callable[..., R], model: type[R], fields: "Sequence[attrs.Attribute[object]]"
+) -> bool:
+    """Tell whether what *twin* makes can become a *model*."""
     trial = twin(*fields)
     try:
         trial.__class__ = model
     except TypeError:
-        return None
+        return False
     object.__setattr__(trial, "__class__", twin)  # so that it does not end as a model
-    return twin
+    return True
 
 
 _CACHED_HASH: Final = "_attrs_cached_hash"

@@ -435,6 +435,51 @@ class Registered(Registering):
     b: str
 
 
+@attrs.frozen
+class WeakOrdered(FrozenParent):
+    b: str = attrs.field(eq=str.lower, repr=False)
+
+
+@attrs.define
+class WeakHooked:
+    a: int = attrs.field(on_setattr=attrs.setters.frozen)
+    b: str
+
+
+@attrs.frozen
+class WeakRegistering:
+    a: int
+    b: str
+
+    def __init_subclass__(cls) -> None:
+        raise AssertionError("nobody has made a child of this one")
+
+
+@attrs.frozen
+class WeakEnding:
+    a: int
+    b: str
+
+    def __del__(self) -> None:
+        assert type(self) is WeakEnding
+        assert not isinstance(self.b, attrs.Attribute), "a trial came to its end as a model"
+
+
+@attrs.frozen(cache_hash=True)
+class WeakCachedHash:
+    a: int
+    b: str
+
+
+@attrs.frozen
+class WeakAfterInit:
+    a: int
+    b: str
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "b", "after")
+
+
 class Newborn:
     __slots__ = ("born",)
 
@@ -548,6 +593,7 @@ ZOO: Final[list[Callable[..., object]]] = [
     *(OwnInit, Derived, DerivedFromSelf, Defaults, Private, PrivateDict, Renamed),
     *(CachedHash, CachedHashDict, CachedProperty, CachedPropertyDict, OwnSetattr, OwnSetattrDict),
     *(HookedSetattr, MixedLoud, FrozenLoud, FrozenParent, FrozenChild, FrozenDictChild),
+    *(WeakOrdered, WeakHooked, WeakRegistering, WeakEnding, WeakCachedHash, WeakAfterInit),
     *(WeakChild, SlottedChildOfDict, DictChildOfSlotted),
     *(MutableChild, MutableDictChild, Overriding, ConvertingChild, PlainChild, PlainChildWithInit),
     *(Mixed, DictMixed, Registered, WithNew, Concrete, Conforming, General, GeneralDict),
@@ -641,7 +687,9 @@ def test_a_mangled_name_is_a_field_like_any_other() -> None:
 # What a row is afterwards.
 
 
-@pytest.mark.parametrize("row", [Slim, Frozen, FrozenDict, OldFrozen, CachedHash, Converted])
+@pytest.mark.parametrize(
+    "row", [Slim, Frozen, FrozenDict, OldFrozen, CachedHash, Converted, WeakOrdered]
+)
 def test_a_row_of_a_frozen_class_is_frozen(row: Callable[..., object]) -> None:
     (one,) = built(row, record(a=1, b="b"))
 
@@ -693,7 +741,12 @@ class NeverDict:
     a: int = attrs.field(validator=attrs.validators.gt(0))
 
 
-@pytest.mark.parametrize("row", [Never, NeverDict])
+@attrs.frozen
+class NeverWeak:
+    a: int = attrs.field(validator=attrs.validators.gt(0))
+
+
+@pytest.mark.parametrize("row", [Never, NeverDict, NeverWeak])
 def test_validators_are_not_run_again_on_what_the_database_has_checked(
     row: Callable[..., object],
 ) -> None:
@@ -702,6 +755,26 @@ def test_validators_are_not_run_again_on_what_the_database_has_checked(
     assert state(one) == {"a": -1}
     with pytest.raises(ValueError, match="must be > 0"):
         row(-1)
+
+
+@pytest.mark.parametrize("row", [Slim, Frozen, FrozenDict, WeakChild, WeakOrdered, Trade])
+def test_an_ordinary_class_is_built_without_its_init(row: type[object]) -> None:
+    assert trusted(row) is not row
+
+
+@pytest.mark.parametrize("row", [Converted, OwnSetattr, WeakCachedHash, WeakAfterInit])
+def test_a_class_that_is_more_than_its_fields_is_built_by_its_init(row: type[object]) -> None:
+    assert trusted(row) is row
+
+
+def test_a_class_without_weak_references_gets_no_children() -> None:
+    @attrs.frozen(weakref_slot=False)
+    class Childless:
+        a: int
+
+    built(Childless, record(a=1))
+
+    assert Childless.__subclasses__() == []
 
 
 def test_the_models_of_quantdb_take_rows_without_their_checks() -> None:
