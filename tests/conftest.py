@@ -12,16 +12,12 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from hypothesis import settings
+import support  # noqa: F401 - before any test: it says how hypothesis runs
 from proxy import FaultProxy
 from rights import shipped_roles
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
-
-# How long an example takes says how busy the machine is.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
 
 os.environ["RAY_DATA_DISABLE_PROGRESS_BARS"] = "1"  # it is read when ray.data is imported
 

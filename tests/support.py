@@ -29,6 +29,11 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 ZONES: Final = ("UTC", "America/New_York", "Asia/Kathmandu")
 
+# How long an example takes says how busy the machine is. What is made of the settings from here on
+# goes by this; that is why it stands here, and not where all tests begin.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
+
 few: Final = settings(max_examples=25)
 some: Final = settings(max_examples=100)
 

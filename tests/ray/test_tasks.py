@@ -414,7 +414,8 @@ async def test_connections_go_with_their_worker(dsn: str, pool: Pool) -> None:
 
 
 def test_what_ends_a_job_does_not_end_the_loop_of_its_process(config: PoolConfig) -> None:
-    @quantdb.ray.task(config, max_retries=0)
+    # Ray may send it once to a process that was killed just before, of which it does not know yet.
+    @quantdb.ray.task(config, max_retries=1)
     async def loose_end(_pool: Pool) -> int:
         async def leave() -> None:
             raise SystemExit(3)
