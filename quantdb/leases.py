@@ -7,9 +7,8 @@ wanted it for a while, and once in a while anyhow.
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Coroutine
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import suppress
 from time import monotonic
 from typing import Final
 from weakref import WeakSet
@@ -24,6 +23,7 @@ from quantdb.counters import Counters
 from quantdb.crowding import is_full
 from quantdb.deadlines import Deadlines
 from quantdb.errors import ConfigError, PoolTimeout
+from quantdb.line import Line, TimeUp
 from quantdb.observe import Observer
 from quantdb.opening import Opener
 from quantdb.outcomes import OF_THE_DRIVER, fail
@@ -114,6 +114,7 @@ class Leases:
         "_free",
         "_holders",
         "_kept",
+        "_line",
         "_loop",
         "_observer",
         "_opener",
@@ -124,7 +125,6 @@ class Leases:
         "_tasks",
         "_timer",
         "_unwanted_after",
-        "_waiters",
         "counters",
         "is_closing",
         "known",
@@ -142,6 +142,7 @@ class Leases:
         self._config: Final = config
         self._observer: Final = observer
         self._opener: Final = opener
+        self._line: Final[Line[PooledConnection]] = Line(progress)
         self._loop: Final = asyncio.get_running_loop()
         self._unwanted_after: Final = config.idle_lifetime / 10
         self._ending: Final = asyncio.Lock()
@@ -156,7 +157,6 @@ class Leases:
         self._deadlines: Final = Deadlines(self._sessions, config.command_timeout)
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._waiters: Final[OrderedDict[asyncio.Future[PooledConnection], None]] = OrderedDict()
         self._driver: Final = asyncpg.create_pool(
             connect=opener,
             min_size=0 if config.scale_to_zero else config.min_size,
@@ -186,7 +186,7 @@ class Leases:
     @property
     def waiting(self) -> int:
         """How many wait for one."""
-        return len(self._waiters)
+        return len(self._line)
 
     async def open(self) -> None:
         """Open the first connections."""
@@ -274,49 +274,33 @@ class Leases:
         hopeless = self._is_hopeless()
         if hopeless:
             limit = min(limit, _DEADLOCKED)
-        waiter: asyncio.Future[PooledConnection] = self._loop.create_future()
-        self._waiters[waiter] = None
-        self._holders.asks()
-        clock, began = asyncio.timeout(limit), self._loop.time()
-        has_it = False
+        began = self._loop.time()
+        waiter, connection = self._line.join(limit, renewable=not hopeless), None
         try:
             self._open_more()
-            async with clock:
-                with self._renewing(clock, limit, hopeless=hopeless):
-                    connection = await waiter
-                has_it = True
+            connection = await waiter
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
             error.size, error.in_use, error.waiting = self.size, self._in_use, self.waiting + 1
             self.counters.timed_out += 1
             raise
-        except TimeoutError as error:
-            if not clock.expired():
-                fail(error)
+        except TimeUp:
             self.counters.timed_out += 1
             raise self._exhausted(limit, hopeless=hopeless) from None
         except Exception as error:
             fail(error)
         finally:
-            self._holders.got()
             self.counters.has_waited(self._loop.time() - began)
-            if not has_it:
+            if connection is None:
                 self._leave(waiter)
         return connection
 
-    def _renewing(
-        self, clock: asyncio.Timeout, limit: float, *, hopeless: bool
-    ) -> AbstractContextManager[None]:
-        if self._progress is None or hopeless:
-            return nullcontext()
-        return self._progress.renewing(clock, limit)
-
     def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Take one who waits no more out of the line, and from him what came too late."""
-        self._waiters.pop(waiter, None)
-        if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-            self._pass_on(waiter.result())
+        late = self._line.leave(waiter)
+        if late is not None:
+            self._pass_on(late)
         # Nobody asks for what he waited for; it may be stuck, and would stand in another's way.
-        surplus = len(self._opening) - len(self._waiters)
+        surplus = len(self._opening) - len(self._line)
         for task in list(self._opening)[: max(surplus, 0)]:
             task.cancel()
 
@@ -328,7 +312,7 @@ class Leases:
         """Tell whether this task would wait for itself."""
         return (
             len(self._holders) >= self._config.max_size
-            and self._holders.is_hopeless()
+            and self._holders.is_hopeless(self._line.tasks())
             # One that was lost can be opened anew.
             and self.size >= self._config.max_size
             and not self.idle
@@ -358,7 +342,7 @@ class Leases:
 
     def _open_more(self) -> None:
         """Have a connection made, or lent by the driver, for each who waits, as far as allowed."""
-        while len(self._opening) < len(self._waiters) and self._may_open():
+        while len(self._opening) < len(self._line) and self._may_open():
             self._open_another()
 
     def _may_open(self) -> bool:
@@ -376,7 +360,7 @@ class Leases:
         except Exception as error:
             # Of a full server those that there are come back: whoever waits, waits for them.
             if not (self._kept and is_full(error.__cause__)):
-                self._disappoint(error)
+                self._line.disappoint(error)
             return
         connection = pooled(proxy)
         if connection is None:  # it was lost just now
@@ -390,14 +374,6 @@ class Leases:
     def _opened_one(self, task: asyncio.Task[None]) -> None:
         del self._opening[task]
         self._open_more()
-
-    def _disappoint(self, error: Exception) -> None:
-        """Tell whoever waits longest that no connection could be opened."""
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_exception(error)
-                return
 
     # Giving back
 
@@ -413,9 +389,7 @@ class Leases:
         ):
             return False
         self._holders.let_go(connection)
-        if self._waiters:
-            self._pass_on(connection)
-        else:
+        if not self._line.serve(connection):
             self._set_free(kept, now)
         return True
 
@@ -442,11 +416,8 @@ class Leases:
 
     def _pass_on(self, connection: PooledConnection) -> None:
         """Give a connection to whoever waits longest, or keep it for whoever comes next."""
-        while self._waiters:
-            waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                waiter.set_result(connection)
-                return
+        if self._line.serve(connection):
+            return
         kept = self._kept[connection]
         if self.is_closing:
             self._spawn(self._returned(kept, self._config.close_timeout))
@@ -484,7 +455,7 @@ class Leases:
             if self._kept.get(kept.connection) is kept:
                 del self._kept[kept.connection]
             # The driver has it to lend, while those being opened may be refused by a full server.
-            if self._waiters and self._may_open():
+            if self._line and self._may_open():
                 self._open_another()
             self._open_more()
 
@@ -558,8 +529,9 @@ class Leases:
             self._timer = None
         for task in self._opening:
             task.cancel()
-        while self._waiters:
-            self._disappoint(ConfigError(_CLOSED))
+        while self._line.disappoint(ConfigError(_CLOSED)):
+            pass
+        self._line.stop()
         while self._free:
             self._spawn(self._returned(self._free.pop(), self._config.close_timeout))
 

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import os
 import re
-from collections.abc import AsyncIterable, Generator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -154,13 +154,13 @@ class Pool:
         """
         return BoundPool(self, settings)
 
-    async def lease(self, timeout: float | None, *, block: bool) -> PooledConnection:
+    def lease(self, timeout: float | None, *, block: bool) -> Awaitable[PooledConnection]:
         """Return a connection for a *block*, or for whoever releases it some time.
 
         It is bare: who has it can still use it after it was taken back.
         """
         limit = self.config.acquire_timeout if timeout is None else timeout
-        return await self._usable().borrow(limit, block=block)
+        return self._usable().borrow(limit, block=block)
 
     def lease_at_once(self) -> PooledConnection | None:
         """Return a connection for a call that asks for no other one meanwhile, if one is free."""

@@ -1,8 +1,6 @@
 """Whether what others do goes on, for those who wait for them."""
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import attrs
 
@@ -22,23 +20,3 @@ class Progress:
     def note(self) -> None:
         """Say that something was done."""
         self.last = asyncio.get_running_loop().time()
-
-    @contextmanager
-    def renewing(self, clock: asyncio.Timeout, limit: float) -> Generator[None]:
-        """Have *clock* run out when nothing was done for *limit* seconds."""
-        loop = asyncio.get_running_loop()
-        clock.reschedule(None)
-        timers: list[asyncio.TimerHandle] = []
-
-        def look() -> None:
-            end = self.last + limit
-            if end <= loop.time():
-                clock.reschedule(loop.time())
-            else:
-                timers[:] = [loop.call_at(end, look)]
-
-        timers.append(loop.call_later(limit, look))
-        try:
-            yield
-        finally:
-            timers[0].cancel()

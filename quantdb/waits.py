@@ -16,13 +16,12 @@ Task = asyncio.Task[object]
 
 
 class Holders:
-    """The tasks that hold connections of one pool, and those that ask for one."""
+    """The tasks that hold connections of one pool."""
 
-    __slots__ = ("_asking", "_blocks")
+    __slots__ = ("_blocks",)
 
     def __init__(self) -> None:
         self._blocks: Final[dict[object, Task | None]] = {}
-        self._asking: Final[dict[Task, int]] = {}
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -35,31 +34,21 @@ class Holders:
         """Note that *lease* is given back."""
         self._blocks.pop(lease, None)
 
-    def asks(self) -> None:
-        """Note that the current task waits for a connection."""
-        task = _current()
-        if task is not None:
-            self._asking[task] = self._asking.get(task, 0) + 1
-
-    def got(self) -> None:
-        """Note that the current task waits no more."""
-        task = _current()
-        if task is not None:
-            left = self._asking.pop(task, 1) - 1
-            if left:
-                self._asking[task] = left
-
     def own(self) -> int:
         """Return how many connections the current task holds."""
         task = _current()
         return sum(1 for holder in self._blocks.values() if holder is task)
 
-    def is_hopeless(self) -> bool:
-        """Tell whether none of the connections can be given back while the current task waits."""
+    def is_hopeless(self, asking: set[Task]) -> bool:
+        """Tell whether none of the connections can be given back while the current task waits.
+
+        Args:
+            asking: The tasks that wait for a connection.
+        """
         me = _current()
         if me is None:
             return False
-        stuck = {me, *self._asking}
+        stuck = {me, *asking}
         return all(
             holder is not None
             and not holder.done()
