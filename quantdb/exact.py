@@ -37,6 +37,7 @@ __all__ = [
     "brief",
     "calendar_date",
     "check",
+    "double",
     "duration",
     "instant",
     "integer",
@@ -46,6 +47,7 @@ __all__ = [
     "numeric",
     "on_grid",
     "scalar_rule",
+    "short_integer",
     "shown",
     "text",
     "time_of_day",
@@ -157,7 +159,8 @@ def boolean(value: object) -> bool:
     return value
 
 
-def _float8(value: object) -> float:
+def double(value: object) -> float:
+    """Admit a float, or an int that double precision holds."""
     if isinstance(value, float):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -171,7 +174,7 @@ def _float8(value: object) -> float:
 
 
 def _float4(value: object) -> float:
-    wide = _float8(value)
+    wide = double(value)
     if math.isfinite(wide):
         try:
             narrow: float = struct.unpack("f", struct.pack("f", wide))[0]
@@ -328,6 +331,7 @@ def anything(value: object) -> object:
 
 _unsigned: Final = whole_within(0, (1 << 32) - 1, " for 32 bits without a sign")
 integer: Final = _integer(64)
+short_integer: Final = _integer(32)
 
 _RULES: Final[Mapping[str, Rule]] = {
     "bool": boolean,
@@ -336,9 +340,9 @@ _RULES: Final[Mapping[str, Rule]] = {
     "cid": _unsigned,
     "date": calendar_date,
     "float4": _float4,
-    "float8": _float8,
+    "float8": double,
     "int2": _integer(16),
-    "int4": _integer(32),
+    "int4": short_integer,
     "int8": integer,
     "interval": duration,
     "numeric": numeric,

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 import asyncpg
 
 from quantdb import exact
-from quantdb.catalog import Learnt, checked, learnt_of, let_in, of_row
+from quantdb.catalog import Learnt, checked, learnt_of, of_row
 from quantdb.codecs import PORTABLE, TEXT, Codec
 from quantdb.database import Prepared
 from quantdb.deadlines import NEVER
@@ -113,7 +113,7 @@ class Informed(Session):
         if prepared is None:
             return None
         try:
-            return prepared, let_in(known.rules, args)
+            return prepared, known.admit(args)
         except exact.Refused:
             return None
 
@@ -123,7 +123,7 @@ class Informed(Session):
         if known is None or len(known.rules) != len(args):
             return None
         try:
-            return let_in(known.rules, args)
+            return known.admit(args)
         except exact.Refused:
             return None
 

@@ -6,7 +6,8 @@ of the modifiers are those of PostgreSQL's own ``…typmodin`` functions.
 
 from collections.abc import Callable, Mapping, Sized
 from datetime import datetime, time, timedelta
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 from quantdb.exact import Refused, Rule, is_items
@@ -23,17 +24,36 @@ _Fit = Callable[[object, int], None]
 
 
 def _numeric(value: object, modifier: int) -> None:
-    if not isinstance(value, Decimal) or not value:
+    if not isinstance(value, Decimal):
         return
+    exactly, unit = _grid(modifier)
+    try:
+        exactly.quantize(value, unit)
+    except Inexact:
+        precision, scale = _precision(modifier)
+        raise Refused(
+            f"has more decimals than the {scale} of numeric({precision},{scale})"
+        ) from None
+    except InvalidOperation:
+        precision, scale = _precision(modifier)
+        raise Refused(f"has more digits than fit into numeric({precision},{scale})") from None
+
+
+@lru_cache(1_000)
+def _grid(modifier: int) -> tuple[Context, Decimal]:
+    """Return what raises unless a number has no more digits, and the last one that it may have."""
+    precision, scale = _precision(modifier)
+    exactly = Context(
+        prec=precision, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
+    )
+    return exactly, Decimal((0, (1,), -scale))
+
+
+def _precision(modifier: int) -> tuple[int, int]:
+    """Return the digits that a numeric may have, and how many of them are decimals."""
     packed = modifier - _HEADER
     precision, scale = packed >> 16 & 0xFFFF, packed & 0x7FF
-    scale = (scale ^ 1024) - 1024  # of eleven bits, with a sign
-    _sign, digits, exponent = value.as_tuple()
-    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
-    if isinstance(exponent, int) and exponent + trailing < -scale:
-        raise Refused(f"has more decimals than the {scale} of numeric({precision},{scale})")
-    if value.adjusted() >= precision - scale:
-        raise Refused(f"has more digits than fit into numeric({precision},{scale})")
+    return precision, (scale ^ 1024) - 1024  # of eleven bits, with a sign
 
 
 def _text(value: object, modifier: int) -> None:

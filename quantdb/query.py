@@ -81,7 +81,7 @@ class Query(Generic[R]):
         ConfigError: The file is missing or is not one statement with its header.
     """
 
-    __slots__ = ("_build", "_is_held", "_reads", "_statement", "file", "row")
+    __slots__ = ("_build", "_is_held", "_row_way", "_statement", "_way", "file", "row")
 
     @overload
     def __init__(
@@ -111,7 +111,7 @@ class Query(Generic[R]):
         self.file: Final = sqlfile.read(file, root)
         self.row: Final = row
         self._build: Builder[R] | None = builder(row, self.file.path) if row is not None else None
-        self._reads = not self.file.writes and not self.file.lingers
+        self._take_for(WRITING if self.file.writes or self.file.lingers else READING)
         self._statement: Final = Statement(self.file)
         self._is_held = False
 
@@ -199,11 +199,12 @@ class Query(Generic[R]):
         from quantdb.columns.reading import tabled  # noqa: PLC0415 - the extra arrow
 
         wanted = self._wanted(args, timeout)
-        repeat: Repeat = "always" if self._reads else "unapplied"
+        reads = self._way.reads
+        repeat: Repeat = "always" if reads else "unapplied"
         return await call(
             db,
             lambda connection: tabled(connection, wanted),
-            Way(bulk=True, reads=self._reads),
+            Way(bulk=True, reads=reads),
             operation=self._statement.operation_of(method),
             repeat=repeat,
         )
@@ -256,7 +257,7 @@ class Query(Generic[R]):
             count = status.rpartition(" ")[2]
             return int(count) if count.isdecimal() else 0
 
-        return await self._called(db, work, self._way_alone, method)
+        return await self._called(db, work, self._way, method)
 
     async def store(
         self, db: Database, model: attrs.AttrsInstance, *, idempotent: bool = False
@@ -320,7 +321,9 @@ class Query(Generic[R]):
         if len(rows) > 1:
             await doom(connection, f"{self.file.name}: stored several rows for one")
         record = records[0]
-        if tuple(record.keys()) != names or not at_once_the_same(sent, record):
+        kind: object = type(model)
+        has_names = self.row is kind or tuple(record.keys()) == names
+        if not (has_names and at_once_the_same(sent, record)):
             if alone is not None:
                 alone.disprove((self, type(model)))
             await self._compared(connection, dict(zip(names, sent, strict=True)), record)
@@ -364,17 +367,13 @@ class Query(Generic[R]):
                 raise
             # What looks like a read calls a function that writes; or it is a standby, which says so
             # again. Nothing was written, and from now on it is repeated as a write is.
-            self._reads = False
+            self._take_for(WRITING)
         return await call(db, work, WRITING, operation=operation)
 
-    @property
-    def _way_alone(self) -> Way:
-        return READING if self._reads else WRITING
-
-    @property
-    def _row_way(self) -> Way:
+    def _take_for(self, way: Way) -> None:
+        self._way = way
         # What was written is taken back when the rows that came back are not as promised.
-        return TRANSACTION if self.file.writes else self._way_alone
+        self._row_way = TRANSACTION if self.file.writes else way
 
     def _work(
         self, args: Sequence[object], timeout: float | None, given: Callable[[list[R]], T]

@@ -21,13 +21,15 @@ __all__ = ["at_once_the_same", "same"]
 _PLAIN: Final = frozenset({NoneType, str, int, bool, Decimal, UUID, bytes, date, timedelta})
 
 # Of these, two that are equal are the same whatever their types; a bool is equal to an int.
-_SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime}
+_SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime, float}
 
 
 def at_once_the_same(sent: Sequence[object], stored: Iterable[object]) -> bool:
     """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer."""
-    given, found = list(sent), list(stored)
-    return given == found and _SIMPLE.issuperset({*map(type, given), *map(type, found)})
+    given, found = tuple(sent), tuple(stored)
+    return given == found and (
+        _SIMPLE.issuperset({*map(type, given), *map(type, found)}) or all(map(same, given, found))
+    )
 
 
 def same(sent: object, stored: object) -> bool:
