@@ -15,7 +15,7 @@ from uuid import UUID
 
 from quantdb import exact
 
-__all__ = ["GLANCES", "Admit", "admitting"]
+__all__ = ["GLANCES", "Admit", "admitting", "one_by_one"]
 
 Admit = Callable[[Sequence[object]], list[object]]
 
@@ -25,12 +25,14 @@ GLANCES: Final[Mapping[exact.Rule, str]] = {
     exact.duration: "type({0}) is timedelta",
     exact.instant: "type({0}) is datetime and {0}.tzinfo is UTC",
     exact.integer: "type({0}) is int and -0x8000_0000_0000_0000 <= {0} < 0x8000_0000_0000_0000",
+    exact.integer16: "type({0}) is int and -0x8000 <= {0} < 0x8000",
+    exact.integer32: "type({0}) is int and -0x8000_0000 <= {0} < 0x8000_0000",
+    exact.naive_datetime: "type({0}) is datetime and {0}.tzinfo is None",
     exact.numeric: (
         "type({0}) is Decimal and {0}.is_finite()"
         " and -8_000 < {0}.adjusted() < 8_000 and len(str({0})) < 8_000"
     ),
     exact.double: "type({0}) is float",
-    exact.short_integer: "type({0}) is int and -0x8000_0000 <= {0} < 0x8000_0000",
     exact.text: r"type({0}) is str and {0}.isascii() and '\0' not in {0}",
     exact.uuid: "isinstance({0}, UUID)",
 }
@@ -41,26 +43,47 @@ _NAMES: Final[Mapping[str, object]] = {
 } | {"UTC": UTC}
 
 
-@lru_cache(1_000)
-def admitting(rules: tuple[exact.Rule, ...]) -> Admit:
+_MOST: Final = 100
+"""Arguments for which a function is compiled; it takes 20 µs for each."""
+
+
+def admitting(rules: Sequence[exact.Rule]) -> Admit:
     """Return a function that gives what is sent for arguments, as many as there are *rules*.
 
     It raises `Refused` if the rule of an argument does. None is NULL to all of them.
     """
-    if not rules:
-        return list
-    values = [f"value{place}" for place in range(len(rules))]
-    sent = ", ".join(map(_sent, rules, values, range(len(rules))))
-    source = f"def admit(arguments):\n    {', '.join(values)}, = arguments\n    return [{sent}]"
-    scope = {**_NAMES, **{f"rule{place}": rule for place, rule in enumerate(rules)}}
+    if not rules or len(rules) > _MOST:
+        return lambda arguments: one_by_one(rules, arguments)
+    return _looking(tuple(GLANCES.get(rule) for rule in rules))(*rules)
+
+
+def one_by_one(rules: Sequence[exact.Rule], arguments: Sequence[object]) -> list[object]:
+    """Return what is sent for arguments, as many as there are *rules*, by each rule itself."""
+    # By place: it takes two thirds of the time that a strict `zip` takes.
+    return [None if value is None else rules[place](value) for place, value in enumerate(arguments)]
+
+
+@lru_cache(1_000)
+def _looking(glances: tuple[str | None, ...]) -> Callable[..., Admit]:
+    """Return what makes, of as many rules as there are *glances*, the function that looks first."""
+    places = range(len(glances))
+    sent = ", ".join(map(_sent, glances, places))
+    source = (
+        f"def looking({', '.join(f'rule{place}' for place in places)}):\n"
+        "    def admit(arguments):\n"
+        f"        {', '.join(f'value{place}' for place in places)}, = arguments\n"
+        f"        return [{sent}]\n"
+        "    return admit\n"
+    )
+    scope = dict(_NAMES)
     exec(source, scope)  # noqa: S102 - of nothing but what stands above
-    admit: object = scope["admit"]
-    assert callable(admit)  # noqa: S101 - it was defined just now
-    return admit
+    made: object = scope["looking"]
+    assert callable(made)  # noqa: S101 - it was defined just now
+    return made
 
 
-def _sent(rule: exact.Rule, value: str, place: int) -> str:
-    """Return the expression of what is sent for a *value*."""
-    glance = GLANCES.get(rule)
+def _sent(glance: str | None, place: int) -> str:
+    """Return the expression of what is sent for the argument in a *place*."""
+    value = f"value{place}"
     plain = f"{value} is None" if glance is None else f"{value} is None or {glance.format(value)}"
     return f"{value} if {plain} else rule{place}({value})"

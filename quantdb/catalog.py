@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, Protocol
 import attrs
 
 from quantdb import exact, rarer, sqlfile
-from quantdb.admission import Admit, admitting
+from quantdb.admission import Admit, admitting, one_by_one
 from quantdb.containers import (
     array_of,
     array_of_lists,
@@ -137,8 +137,7 @@ def checked(
         InexactValue: A rule refuses its argument, which is named by *names* or ``$n``.
     """
     try:
-        # By place: it takes two thirds of the time that a strict `zip` takes.
-        return [None if value is None else rules[place](value) for place, value in enumerate(args)]
+        return one_by_one(rules, args)
     except exact.Refused:
         fields = names or [f"${number}" for number in range(1, len(args) + 1)]
         return [

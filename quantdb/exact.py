@@ -41,13 +41,14 @@ __all__ = [
     "duration",
     "instant",
     "integer",
+    "integer16",
+    "integer32",
     "is_items",
     "lasting",
     "naive_datetime",
     "numeric",
     "on_grid",
     "scalar_rule",
-    "short_integer",
     "shown",
     "text",
     "time_of_day",
@@ -331,7 +332,8 @@ def anything(value: object) -> object:
 
 _unsigned: Final = whole_within(0, (1 << 32) - 1, " for 32 bits without a sign")
 integer: Final = _integer(64)
-short_integer: Final = _integer(32)
+integer16: Final = _integer(16)
+integer32: Final = _integer(32)
 
 _RULES: Final[Mapping[str, Rule]] = {
     "bool": boolean,
@@ -341,8 +343,8 @@ _RULES: Final[Mapping[str, Rule]] = {
     "date": calendar_date,
     "float4": _float4,
     "float8": double,
-    "int2": _integer(16),
-    "int4": short_integer,
+    "int2": integer16,
+    "int4": integer32,
     "int8": integer,
     "interval": duration,
     "numeric": numeric,

@@ -23,12 +23,12 @@ from quantdb.counters import Counters
 from quantdb.crowding import is_full
 from quantdb.deadlines import Deadlines
 from quantdb.errors import ConfigError, PoolTimeout
-from quantdb.line import Line, TimeUp
 from quantdb.observe import Observer
 from quantdb.opening import Opener
 from quantdb.outcomes import OF_THE_DRIVER, fail
 from quantdb.progress import Progress
 from quantdb.session import GRACE
+from quantdb.waiters import TimeUp, Waiters
 from quantdb.waits import Holders
 
 __all__ = ["Leases", "Lent"]
@@ -114,7 +114,6 @@ class Leases:
         "_free",
         "_holders",
         "_kept",
-        "_line",
         "_loop",
         "_observer",
         "_opener",
@@ -125,6 +124,7 @@ class Leases:
         "_tasks",
         "_timer",
         "_unwanted_after",
+        "_waiters",
         "counters",
         "is_closing",
         "known",
@@ -142,7 +142,6 @@ class Leases:
         self._config: Final = config
         self._observer: Final = observer
         self._opener: Final = opener
-        self._line: Final[Line[PooledConnection]] = Line(progress)
         self._loop: Final = asyncio.get_running_loop()
         self._unwanted_after: Final = config.idle_lifetime / 10
         self._ending: Final = asyncio.Lock()
@@ -157,6 +156,7 @@ class Leases:
         self._deadlines: Final = Deadlines(self._sessions, config.command_timeout)
         self._tasks: Final[set[asyncio.Task[None]]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._waiters: Final[Waiters[PooledConnection]] = Waiters(progress)
         self._driver: Final = asyncpg.create_pool(
             connect=opener,
             min_size=0 if config.scale_to_zero else config.min_size,
@@ -186,7 +186,7 @@ class Leases:
     @property
     def waiting(self) -> int:
         """How many wait for one."""
-        return len(self._line)
+        return len(self._waiters)
 
     async def open(self) -> None:
         """Open the first connections."""
@@ -275,7 +275,7 @@ class Leases:
         if hopeless:
             limit = min(limit, _DEADLOCKED)
         began = self._loop.time()
-        waiter, connection = self._line.join(limit, renewable=not hopeless), None
+        waiter, connection = self._waiters.join(limit, renewable=not hopeless), None
         try:
             self._open_more()
             connection = await waiter
@@ -296,11 +296,11 @@ class Leases:
 
     def _leave(self, waiter: asyncio.Future[PooledConnection]) -> None:
         """Take one who waits no more out of the line, and from him what came too late."""
-        late = self._line.leave(waiter)
+        late = self._waiters.leave(waiter)
         if late is not None:
             self._pass_on(late)
         # Nobody asks for what he waited for; it may be stuck, and would stand in another's way.
-        surplus = len(self._opening) - len(self._line)
+        surplus = len(self._opening) - len(self._waiters)
         for task in list(self._opening)[: max(surplus, 0)]:
             task.cancel()
 
@@ -312,7 +312,7 @@ class Leases:
         """Tell whether this task would wait for itself."""
         return (
             len(self._holders) >= self._config.max_size
-            and self._holders.is_hopeless(self._line.tasks())
+            and self._holders.is_hopeless(self._waiters.tasks())
             # One that was lost can be opened anew.
             and self.size >= self._config.max_size
             and not self.idle
@@ -342,7 +342,7 @@ class Leases:
 
     def _open_more(self) -> None:
         """Have a connection made, or lent by the driver, for each who waits, as far as allowed."""
-        while len(self._opening) < len(self._line) and self._may_open():
+        while len(self._opening) < len(self._waiters) and self._may_open():
             self._open_another()
 
     def _may_open(self) -> bool:
@@ -360,7 +360,7 @@ class Leases:
         except Exception as error:
             # Of a full server those that there are come back: whoever waits, waits for them.
             if not (self._kept and is_full(error.__cause__)):
-                self._line.disappoint(error)
+                self._waiters.disappoint(error)
             return
         connection = pooled(proxy)
         if connection is None:  # it was lost just now
@@ -389,7 +389,7 @@ class Leases:
         ):
             return False
         self._holders.let_go(connection)
-        if not self._line.serve(connection):
+        if not self._waiters.serve(connection):
             self._set_free(kept, now)
         return True
 
@@ -416,7 +416,7 @@ class Leases:
 
     def _pass_on(self, connection: PooledConnection) -> None:
         """Give a connection to whoever waits longest, or keep it for whoever comes next."""
-        if self._line.serve(connection):
+        if self._waiters.serve(connection):
             return
         kept = self._kept[connection]
         if self.is_closing:
@@ -455,7 +455,7 @@ class Leases:
             if self._kept.get(kept.connection) is kept:
                 del self._kept[kept.connection]
             # The driver has it to lend, while those being opened may be refused by a full server.
-            if self._line and self._may_open():
+            if self._waiters and self._may_open():
                 self._open_another()
             self._open_more()
 
@@ -529,9 +529,9 @@ class Leases:
             self._timer = None
         for task in self._opening:
             task.cancel()
-        while self._line.disappoint(ConfigError(_CLOSED)):
+        while self._waiters.disappoint(ConfigError(_CLOSED)):
             pass
-        self._line.stop()
+        self._waiters.close()
         while self._free:
             self._spawn(self._returned(self._free.pop(), self._config.close_timeout))
 

@@ -6,7 +6,15 @@ of the modifiers are those of PostgreSQL's own ``…typmodin`` functions.
 
 from collections.abc import Callable, Mapping, Sized
 from datetime import datetime, time, timedelta
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation
+from decimal import (
+    MAX_EMAX,
+    MIN_EMIN,
+    ROUND_DOWN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+)
 from functools import lru_cache
 from typing import Final
 
@@ -26,9 +34,9 @@ _Fit = Callable[[object, int], None]
 def _numeric(value: object, modifier: int) -> None:
     if not isinstance(value, Decimal):
         return
-    exactly, unit = _grid(modifier)
+    context, unit = _grid(modifier)
     try:
-        exactly.quantize(value, unit)
+        context.quantize(value, unit)
     except Inexact:
         precision, scale = _precision(modifier)
         raise Refused(
@@ -41,12 +49,19 @@ def _numeric(value: object, modifier: int) -> None:
 
 @lru_cache(1_000)
 def _grid(modifier: int) -> tuple[Context, Decimal]:
-    """Return what raises unless a number has no more digits, and the last one that it may have."""
+    """Return a context that raises for a number that does not fit, and the unit of those that do.
+
+    Nothing is rounded up, so it is for its decimals that 9.999 does not fit ``numeric(3,2)``.
+    """
     precision, scale = _precision(modifier)
-    exactly = Context(
-        prec=precision, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact, InvalidOperation]
+    context = Context(
+        prec=precision,
+        rounding=ROUND_DOWN,
+        Emax=MAX_EMAX,
+        Emin=MIN_EMIN,
+        traps=[Inexact, InvalidOperation],
     )
-    return exactly, Decimal((0, (1,), -scale))
+    return context, Decimal((0, (1,), -scale))
 
 
 def _precision(modifier: int) -> tuple[int, int]:

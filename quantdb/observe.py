@@ -118,7 +118,7 @@ class Watch:
     def end(self, error: BaseException | None) -> None:
         """Say what there is to say of it, now that it has ended so."""
         if self._since is not None:
-            self._spent += time.monotonic() - self._since
+            self.pause()
         if self._limit is not None and self._spent >= self._limit:
             self._say(error)
         if self._span is not None:

@@ -155,7 +155,7 @@ class Pool:
         return BoundPool(self, settings)
 
     def lease(self, timeout: float | None, *, block: bool) -> Awaitable[PooledConnection]:
-        """Return a connection for a *block*, or for whoever releases it some time.
+        """Begin to borrow a connection for a *block*, or for whoever releases it some time.
 
         It is bare: who has it can still use it after it was taken back.
         """

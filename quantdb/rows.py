@@ -16,15 +16,16 @@ keyword-only fields or fields that are no arguments.
 
 A twin is a sibling of the model, with the same bases and the same slots. Before Python 3.12 the
 layouts of two siblings differ if they have a slot for weak references, which attrs gives unless it
-is told not to; the twin of such a model is a child of it, without slots of its own. It can be seen
-in the model's ``__subclasses__()``: say ``weakref_slot=False`` if that is in the way.
+is told not to; the twin of such a model is a child of it, one for all its builders, without slots
+of its own. It can be seen in the model's ``__subclasses__()``, as ``ModelTwin``: say
+``weakref_slot=False`` if that is in the way.
 """
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import starmap
-from types import CodeType, new_class
+from types import CodeType, MemberDescriptorType, new_class
 from typing import Final, TypeVar, get_origin
 from uuid import UUID
 
@@ -153,6 +154,7 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
         {field.name: attrs.field(alias=field.alias) for field in fields},
         slots=False,
     )
+    # Both of these, or neither is the plain one: they share a slot.
     body: dict[str, object] = {
         "__init__": vars(assigning)["__init__"],
         "__setattr__": object.__setattr__,
@@ -163,10 +165,15 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
     sibling: Callable[..., R] = _class(model.__name__, model.__bases__, own)
     if _becomes(sibling, model, fields):
         return sibling
-    if "__init_subclass__" in vars(model) or hasattr(model, "__del__"):
+    if "__init_subclass__" in vars(model) or "__del__" in vars(model):
         return None
-    child: Callable[..., R] = _class(model.__name__, (model,), {**body, "__slots__": ()})
+    own = {**body, "__slots__": (), "__module__": model.__module__, _TWIN: True}
+    known = (child for child in model.__subclasses__() if _TWIN in vars(child))
+    child: Callable[..., R] = next(known, None) or _class(f"{model.__name__}Twin", (model,), own)
     return child if _becomes(child, model, fields) else None
+
+
+_TWIN: Final = "__quantdb_twin__"
 
 
 def _class(name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:
@@ -200,7 +207,8 @@ def _is_plainly_built(model: type, fields: "Sequence[attrs.Attribute[object]]") 
         and _CACHED_HASH not in {*code.co_names, *code.co_consts}
         and type(model) is type
         and not any("__new__" in vars(kind) for kind in family)
-        and not any("__init_subclass__" in vars(kind) for kind in family[1:])
+        and not any({"__del__", "__init_subclass__"} & vars(kind).keys() for kind in family[1:])
+        and not any(_is_computed(own.get(field.name)) for field in fields)
         and not any(_assigns_its_own_way(kind) for kind in family)
         and not hasattr(model, "__attrs_pre_init__")
         and not hasattr(model, "__attrs_post_init__")
@@ -211,6 +219,11 @@ def _is_plainly_built(model: type, fields: "Sequence[attrs.Attribute[object]]") 
             for field in fields
         )
     )
+
+
+def _is_computed(attribute: object) -> bool:
+    """Tell whether what a class has under a field's name is a property of its own."""
+    return hasattr(attribute, "__set__") and not isinstance(attribute, MemberDescriptorType)
 
 
 def _assigns_its_own_way(kind: type) -> bool:

@@ -20,16 +20,25 @@ __all__ = ["at_once_the_same", "same"]
 # Values of the same one of these are the same if they are equal.
 _PLAIN: Final = frozenset({NoneType, str, int, bool, Decimal, UUID, bytes, date, timedelta})
 
-# Of these, two that are equal are the same whatever their types; a bool is equal to an int.
+# Of these, two that are equal are the same whatever their types (1 and 1.0, 0.0 and -0.0), but for
+# times in a zone, which may be equal and an hour apart. A bool is equal to an int.
 _SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime, float}
 
 
 def at_once_the_same(sent: Sequence[object], stored: Iterable[object]) -> bool:
     """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer."""
     given, found = tuple(sent), tuple(stored)
-    return given == found and (
-        _SIMPLE.issuperset({*map(type, given), *map(type, found)}) or all(map(same, given, found))
-    )
+    if given != found:
+        return False
+    kinds = {*map(type, given), *map(type, found)}
+    if _SIMPLE.issuperset(kinds) and (datetime not in kinds or not _zoned(found)):
+        return True
+    return all(map(same, given, found))
+
+
+def _zoned(values: Iterable[object]) -> bool:
+    """Tell whether a time is in another zone than UTC, as a codec of a user's may give it."""
+    return any(value.tzinfo is not UTC for value in values if type(value) is datetime)
 
 
 def same(sent: object, stored: object) -> bool:

@@ -703,3 +703,24 @@ def test_a_checksum_is_that_of_the_file() -> None:
     assert all(isinstance(migration, Migration) for migration in found)
     assert len({migration.checksum for migration in found}) == len(found)
     assert all(len(migration.checksum) == 64 for migration in found)
+
+
+async def test_text_is_blank_as_it_was_before_it_was_told_at_a_glance(pool: quantdb.Pool) -> None:
+    characters = [chr(code) for code in range(1, 0x3100)]
+    texts = ["", " ", "\t\n\v\f\r ", "\x1c\x1f"]
+    texts += [form.format(one) for one in characters for form in ("{}", " {}", "{} ", " {} ")]
+    defined = (
+        "SELECT conname, pg_get_expr(conbin, conrelid) FROM pg_constraint "
+        "WHERE conrelid = 'trades'::regclass AND conname LIKE '%not_blank'"
+    )
+    rules = await pool.fetch(defined)
+    assert len(rules) == 5
+    for name, rule in (map(str, row) for row in rules):
+        column = name.removeprefix("trades_").removesuffix("_not_blank")
+        differing = await pool.fetch(
+            f'SELECT {column} FROM unnest($1::text[] COLLATE "C") AS given ({column}) '
+            f"WHERE ({rule}) IS DISTINCT FROM {column} ~ '[^[:space:]]'",
+            texts,
+        )
+        assert differing == []
+        assert "~" in rule

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -34,6 +35,7 @@ class Small(IntEnum):
 
 
 ODD: Final[list[object]] = [
+    *(2**15 - 1, -(2**15), 2**15, -(2**15) - 1, datetime(2024, 1, 1, fold=1)),  # noqa: DTZ001
     *(True, False, 0, 1, -(2**31), 2**31 - 1, 2**31, -(2**31) - 1, 2**63 - 1, -(2**63), 2**63),
     *(Small.ONE, 0.0, -0.0, 1.5, float("nan"), float("inf"), 10**400),
     *("", "a", "a\0b", "é", "\ud800", Text("a"), b"a", bytearray(b"a")),
@@ -103,7 +105,9 @@ def test_any_value_is_let_in_or_refused_as_its_rule_does(rule: exact.Rule, value
         (exact.integer, 7),
         (exact.numeric, Decimal("101.25")),
         (exact.double, 1.5),
-        (exact.short_integer, 7),
+        (exact.integer16, 7),
+        (exact.integer32, 7),
+        (exact.naive_datetime, datetime(2024, 1, 1)),  # noqa: DTZ001
         (exact.text, "AAPL"),
         (exact.uuid, KEY),
     ],
@@ -130,6 +134,33 @@ def test_many_arguments_are_let_in_in_their_order(data: st.DataObject) -> None:
     sent = admitting(rules)(values)
 
     assert one_by_one == [None if one is None else (type(one), repr(one)) for one in sent]
+
+
+def test_rules_that_are_made_anew_are_not_compiled_anew() -> None:
+    def narrowed(value: object) -> object:
+        if value == "z":
+            raise exact.Refused("no z")
+        return value
+
+    for _ in range(3):
+        admit = admitting((exact.text, partial(narrowed)))
+        assert admit(["a", "b"]) == ["a", "b"]
+        with pytest.raises(exact.Refused, match="no z"):
+            admit(["a", "z"])
+
+    codes = {admitting((exact.text, lambda value: value)).__code__ for _ in range(3)}
+    assert len(codes) == 1
+
+
+@pytest.mark.parametrize("count", [0, 1, 100, 101, 2_000])
+def test_any_number_of_arguments_is_let_in(count: int) -> None:
+    admit = admitting((exact.text,) * count)
+
+    assert admit(["a"] * count) == ["a"] * count
+    assert admit([None] * count) == [None] * count
+    if count:
+        with pytest.raises(exact.Refused, match="must be a str"):
+            admit([*["a"] * (count - 1), 7])
 
 
 def test_no_other_number_of_arguments_is_let_in() -> None:

@@ -480,6 +480,37 @@ class WeakAfterInit:
         object.__setattr__(self, "b", "after")
 
 
+class Ending:
+    """A parent that hears when its children end."""
+
+    def __del__(self) -> None:
+        assert not any(isinstance(value, attrs.Attribute) for value in vars(self).values())
+
+
+@attrs.frozen(slots=False)
+class EndingChild(Ending):
+    a: int
+    b: str
+
+
+@attrs.define(slots=False)
+class PlainParent:
+    b: str
+
+
+@attrs.define(slots=False)
+class ComputedChild(PlainParent):
+    a: int
+
+    @property
+    def b(self) -> str:
+        return self._b + "!"
+
+    @b.setter
+    def b(self, value: str) -> None:
+        self._b = value
+
+
 class Newborn:
     __slots__ = ("born",)
 
@@ -593,6 +624,7 @@ ZOO: Final[list[Callable[..., object]]] = [
     *(OwnInit, Derived, DerivedFromSelf, Defaults, Private, PrivateDict, Renamed),
     *(CachedHash, CachedHashDict, CachedProperty, CachedPropertyDict, OwnSetattr, OwnSetattrDict),
     *(HookedSetattr, MixedLoud, FrozenLoud, FrozenParent, FrozenChild, FrozenDictChild),
+    EndingChild,
     *(WeakOrdered, WeakHooked, WeakRegistering, WeakEnding, WeakCachedHash, WeakAfterInit),
     *(WeakChild, SlottedChildOfDict, DictChildOfSlotted),
     *(MutableChild, MutableDictChild, Overriding, ConvertingChild, PlainChild, PlainChildWithInit),
@@ -765,6 +797,26 @@ def test_an_ordinary_class_is_built_without_its_init(row: type[object]) -> None:
 @pytest.mark.parametrize("row", [Converted, OwnSetattr, WeakCachedHash, WeakAfterInit])
 def test_a_class_that_is_more_than_its_fields_is_built_by_its_init(row: type[object]) -> None:
     assert trusted(row) is row
+
+
+def test_a_field_that_is_a_property_is_set_as_one() -> None:
+    expected = ComputedChild("b", 1)
+
+    (one,) = built(ComputedChild, record(b="b", a=1))
+
+    assert (one.b, one.a) == (expected.b, expected.a) == ("b!", 1)
+
+
+def test_a_class_with_weak_references_gets_one_child_at_most() -> None:
+    @attrs.frozen
+    class Parent:
+        a: int
+
+    builders = [builder(Parent, "q.sql") for _ in range(3)]
+
+    assert [make([record(a=1)]) for make in builders] == [[Parent(1)]] * 3
+    assert {child.__name__ for child in Parent.__subclasses__()} <= {"ParentTwin"}
+    assert len(Parent.__subclasses__()) <= 1
 
 
 def test_a_class_without_weak_references_gets_no_children() -> None:

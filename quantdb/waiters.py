@@ -10,11 +10,13 @@ from typing import Final, Generic, TypeVar
 
 from quantdb.progress import Progress
 
-__all__ = ["Line", "TimeUp"]
+__all__ = ["TimeUp", "Waiters"]
 
 T = TypeVar("T")
 
 _NEVER: Final = float("inf")
+_MOMENT: Final = 0.01
+"""Seconds between two looks at the clock, at least; so somebody may be told that much later."""
 
 
 class TimeUp(TimeoutError):
@@ -34,8 +36,8 @@ class _Place:
         self.renewed: Final = renewed
 
 
-class Line(Generic[T]):
-    """Those who wait, in order.
+class Waiters(Generic[T]):
+    """Those who wait, in line.
 
     Args:
         progress: If there is one, whoever may waits on while others' work goes on.
@@ -64,7 +66,7 @@ class Line(Generic[T]):
         last progress. Whoever gets nothing has to `leave`.
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        until = self._loop.time() + limit
+        until = self._loop.time() + (limit if limit > 0 else 0.0)
         renewed = limit if renewable and self._progress is not None else None
         self._places[waiter] = _Place(asyncio.current_task(), until, renewed)
         if until < self._due:
@@ -80,30 +82,34 @@ class Line(Generic[T]):
 
     def serve(self, what: T) -> bool:
         """Give *what* they wait for to the first in line; tell whether there was one."""
-        while self._places:
-            waiter, _place = self._places.popitem(last=False)
-            if not waiter.done():
-                waiter.set_result(what)
-                return True
-        return False
+        waiter = self._first()
+        if waiter is not None:
+            waiter.set_result(what)
+        return waiter is not None
 
     def disappoint(self, error: Exception) -> bool:
         """Tell the first in line that nothing comes; tell whether there was one."""
+        waiter = self._first()
+        if waiter is not None:
+            waiter.set_exception(error)
+        return waiter is not None
+
+    def close(self) -> None:
+        """Look at the clock no more; nobody is to join."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _first(self) -> asyncio.Future[T] | None:
+        """Take the first who still waits out of the line."""
         while self._places:
             waiter, _place = self._places.popitem(last=False)
             if not waiter.done():
-                waiter.set_exception(error)
-                return True
-        return False
-
-    def stop(self) -> None:
-        """Look at the clock no more, when nobody is to join."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._due = None, _NEVER
+                return waiter
+        return None
 
     def _look_at(self, when: float) -> None:
-        self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
         self._due, self._timer = when, self._loop.call_at(when, self._look)
 
     def _look(self) -> None:
@@ -117,7 +123,8 @@ class Line(Generic[T]):
             elif not waiter.done():
                 waiter.set_exception(TimeUp())
         if first < _NEVER:
-            self._look_at(first)
+            # Of very many, each may have a time of his own: they are not all looked at for each.
+            self._look_at(max(first, now + _MOMENT))
 
     def _end_of(self, place: _Place) -> float:
         if place.renewed is None or self._progress is None:

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from quantdb.line import Line, TimeUp
 from quantdb.progress import Progress
+from quantdb.waiters import TimeUp, Waiters
 
 SOON: Final = 0.02
 LATER: Final = 0.2
@@ -15,7 +15,7 @@ NEVER: Final = 60.0
 
 
 async def waits(
-    line: Line[str], limit: float, *, renewable: bool = False
+    line: Waiters[str], limit: float, *, renewable: bool = False
 ) -> str | type[BaseException]:
     """Take a place and wait; give what came, or what kind of error."""
     waiter = line.join(limit, renewable=renewable)
@@ -27,7 +27,7 @@ async def waits(
 
 
 async def begun(
-    line: Line[str], *limits: float, renewable: bool = False
+    line: Waiters[str], *limits: float, renewable: bool = False
 ) -> list[asyncio.Task[str | type[BaseException]]]:
     """Have tasks wait, in the order of their limits."""
     tasks = [asyncio.create_task(waits(line, limit, renewable=renewable)) for limit in limits]
@@ -36,7 +36,7 @@ async def begun(
 
 
 async def test_the_first_who_came_is_the_first_who_is_served() -> None:
-    line = Line[str](None)
+    line = Waiters[str](None)
     tasks = await begun(line, NEVER, NEVER, NEVER)
 
     assert [line.serve("a"), line.serve("b")] == [True, True]
@@ -50,7 +50,7 @@ async def test_the_first_who_came_is_the_first_who_is_served() -> None:
 
 
 async def test_nobody_is_served_who_waits_no_more() -> None:
-    line = Line[str](None)
+    line = Waiters[str](None)
     cancelled, left = await begun(line, NEVER, NEVER)
     cancelled.cancel()
 
@@ -60,15 +60,59 @@ async def test_nobody_is_served_who_waits_no_more() -> None:
 
 
 async def test_what_came_too_late_is_there_for_somebody_else() -> None:
-    line = Line[str](None)
+    line = Waiters[str](None)
     waiter = line.join(NEVER, renewable=False)
     assert line.serve("a")
 
     assert line.leave(waiter) == "a"
 
 
+async def test_whoever_is_cancelled_when_he_was_served_leaves_it_to_another() -> None:
+    line = Waiters[str](None)
+    waiter = line.join(NEVER, renewable=False)
+
+    async def wait() -> str:
+        return await waiter
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    assert line.serve("a")
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert line.leave(waiter) == "a"
+
+
+@pytest.mark.parametrize("limit", [0.0, -1.0, float("nan")])
+async def test_no_time_is_up_at_once(limit: float) -> None:
+    (task,) = await begun(Waiters[str](None), limit)
+
+    async with asyncio.timeout(LATER):
+        assert await task is TimeUp
+
+
+async def test_the_clock_is_not_looked_at_for_each_of_very_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line, loop = Waiters[str](None), asyncio.get_running_loop()
+    looks = list[float]()
+    call_at = loop.call_at
+
+    def noted(when: float, look: Callable[[], None]) -> asyncio.TimerHandle:
+        looks.append(when)
+        return call_at(when, look)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "call_at", noted)
+        tasks = await begun(line, *(SOON + place * 0.0001 for place in range(1_000)))
+        assert await asyncio.gather(*tasks) == [TimeUp] * 1_000
+
+    assert len(looks) <= 15  # of a hundredth of a second each, in a tenth
+
+
 async def test_each_is_told_when_his_own_time_is_up() -> None:
-    line, loop = Line[str](None), asyncio.get_running_loop()
+    line, loop = Waiters[str](None), asyncio.get_running_loop()
     began = loop.time()
     first, soon, last = await begun(line, NEVER, SOON, LATER)
 
@@ -81,16 +125,8 @@ async def test_each_is_told_when_his_own_time_is_up() -> None:
     assert await first == "a"
 
 
-async def test_time_that_is_up_at_once_is_told_at_once() -> None:
-    line = Line[str](None)
-    (task,) = await begun(line, 0.0)
-
-    async with asyncio.timeout(LATER):
-        assert await task is TimeUp
-
-
 async def test_whoever_was_served_just_in_time_has_it() -> None:
-    line, loop = Line[str](None), asyncio.get_running_loop()
+    line, loop = Waiters[str](None), asyncio.get_running_loop()
     (task,) = await begun(line, SOON)
     until = loop.time() + 2 * SOON
     while loop.time() < until:  # nobody looks at the clock meanwhile
@@ -102,7 +138,7 @@ async def test_whoever_was_served_just_in_time_has_it() -> None:
 
 async def test_progress_gives_more_time_to_those_who_may_have_it() -> None:
     progress, loop = Progress(), asyncio.get_running_loop()
-    line = Line[str](progress)
+    line = Waiters[str](progress)
     (renewed,) = await begun(line, 5 * SOON, renewable=True)
     (other,) = await begun(line, 5 * SOON)
     began = loop.time()
@@ -117,7 +153,7 @@ async def test_progress_gives_more_time_to_those_who_may_have_it() -> None:
 
 
 async def test_an_error_is_that_of_the_first_in_line() -> None:
-    line = Line[str](None)
+    line = Waiters[str](None)
     first, second = await begun(line, NEVER, NEVER)
 
     assert line.disappoint(ConnectionRefusedError())
@@ -130,7 +166,7 @@ async def test_an_error_is_that_of_the_first_in_line() -> None:
 async def test_nobody_looks_at_the_clock_of_a_line_that_has_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    line, loop = Line[str](None), asyncio.get_running_loop()
+    line, loop = Waiters[str](None), asyncio.get_running_loop()
     timers: list[asyncio.TimerHandle] = []
     call_at = loop.call_at
 
@@ -144,7 +180,7 @@ async def test_nobody_looks_at_the_clock_of_a_line_that_has_stopped(
     assert len(timers) == 2  # for the first, and for the one whose time is up before his
     while line.serve("a"):
         pass
-    line.stop()
+    line.close()
 
     assert await asyncio.gather(*tasks) == ["a"] * 4
     assert all(timer.cancelled() for timer in timers)
