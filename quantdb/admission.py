@@ -75,7 +75,7 @@ def _looking(glances: tuple[str | None, ...]) -> Callable[..., Admit]:
         f"        return [{sent}]\n"
         "    return admit\n"
     )
-    scope = dict(_NAMES)
+    scope: dict[str, object] = dict(_NAMES)
     exec(source, scope)  # noqa: S102 - of nothing but what stands above
     made: object = scope["looking"]
     assert callable(made)  # noqa: S101 - it was defined just now

@@ -275,10 +275,11 @@ class Leases:
         if hopeless:
             limit = min(limit, _DEADLOCKED)
         began = self._loop.time()
-        waiter, connection = self._waiters.join(limit, renewable=not hopeless), None
+        waiter, has_it = self._waiters.join(limit, renewable=not hopeless), False
         try:
             self._open_more()
             connection = await waiter
+            has_it = True
         except PoolTimeout as error:  # the server's connections are used up, or it is silent
             error.size, error.in_use, error.waiting = self.size, self._in_use, self.waiting + 1
             self.counters.timed_out += 1
@@ -290,7 +291,7 @@ class Leases:
             fail(error)
         finally:
             self.counters.has_waited(self._loop.time() - began)
-            if connection is None:
+            if not has_it:
                 self._leave(waiter)
         return connection
 

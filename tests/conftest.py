@@ -8,13 +8,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, Literal, get_args
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
 
 import asyncpg
 import pytest
-import support  # noqa: F401 - before any test: it says how hypothesis runs
 from proxy import FaultProxy
 from rights import shipped_roles
+from support import fresh
 
 import quantdb
 from quantdb.embedded import EmbeddedPostgres
@@ -75,7 +74,7 @@ def server_dsn() -> Iterator[str]:
 @asynccontextmanager
 async def fresh_database(server_dsn: str) -> AsyncGenerator[str]:
     """Make an empty database on the server, give its DSN, and drop it."""
-    name = f"quantdb_test_{uuid4().hex}"
+    name = f"quantdb_test_{fresh()}"
     admin = await asyncpg.connect(server_dsn)
     try:
         await admin.execute(f'CREATE DATABASE "{name}"')

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from quantdb import exact
 from quantdb.modifiers import within
 
+
+def scaled(whole: int, exponent: int) -> Decimal:
+    return Decimal(whole).scaleb(exponent)
+
+
 VALUES: Final = st.decimals(allow_nan=False, allow_infinity=False) | st.builds(
-    lambda whole, exponent: Decimal(whole).scaleb(exponent),
-    st.integers(-(10**12), 10**12),
-    st.integers(-12, 12),
+    scaled, st.integers(-(10**12), 10**12), st.integers(-12, 12)
 )
 
 
