@@ -75,11 +75,9 @@ def _looking(glances: tuple[str | None, ...]) -> Callable[..., Admit]:
         f"        return [{sent}]\n"
         "    return admit\n"
     )
-    scope: dict[str, object] = dict(_NAMES)
-    exec(source, scope)  # noqa: S102 - of nothing but what stands above
-    made: object = scope["looking"]
-    assert callable(made)  # noqa: S101 - it was defined just now
-    return made
+    scope: dict[str, Callable[..., Admit]] = {}
+    exec(source, dict(_NAMES), scope)  # noqa: S102 - of nothing but what stands above
+    return scope["looking"]
 
 
 def _sent(glance: str | None, place: int) -> str:

@@ -43,12 +43,24 @@ class Informed(Session):
     because a column's type may have been altered meanwhile, and the driver would go by the old one.
     """
 
-    __slots__ = ("_codecs", "_keeps", "_known", "_known_here", "_portable", "_prepared")
+    __slots__ = (
+        "_codecs",
+        "_keeps",
+        "_known",
+        "_known_here",
+        "_portable",
+        "_prepared",
+        "has_codecs",
+    )
+
+    has_codecs: bool
+    """Whether some of its codecs are a user's, who says what they take."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
         # For what the driver asks the server before `begin_session`, too.
         self._codecs: tuple[Codec, ...] = ()
+        self.has_codecs = False
         self._known: dict[str, Learnt] = {}
         self._portable = False
         self._known_here: dict[str, Learnt] = {}
@@ -66,6 +78,7 @@ class Informed(Session):
         """
         self.command_timeout = command_timeout
         self._codecs = tuple(codecs)
+        self.has_codecs = bool(codecs)
         self._known = known
         # A composite is made of parts, and the driver has no text form for them.
         self._portable = any(codec.is_composite for codec in self._codecs)

@@ -323,7 +323,9 @@ class Query(Generic[R]):
         record = records[0]
         kind: object = type(model)
         has_names = self.row is kind or tuple(record.keys()) == names
-        if not (has_names and at_once_the_same(sent, record)):
+        ours = pooled(connection)
+        zoned = ours is not None and ours.has_codecs  # else the rules have moved it to UTC
+        if not (has_names and at_once_the_same(sent, record, zoned=zoned)):
             if alone is not None:
                 alone.disprove((self, type(model)))
             await self._compared(connection, dict(zip(names, sent, strict=True)), record)

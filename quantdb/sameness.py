@@ -25,20 +25,23 @@ _PLAIN: Final = frozenset({NoneType, str, int, bool, Decimal, UUID, bytes, date,
 _SIMPLE: Final = (_PLAIN - {bool}) | {pgproto.UUID, datetime, float}
 
 
-def at_once_the_same(sent: Sequence[object], stored: Iterable[object]) -> bool:
-    """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer."""
+def at_once_the_same(
+    sent: Sequence[object], stored: Iterable[object], *, zoned: bool = False
+) -> bool:
+    """Tell whether all that is *stored* is plainly what was sent; if not, `same` looks closer.
+
+    Args:
+        sent: The values that were sent.
+        stored: The values that are stored.
+        zoned: Whether times may have been sent in another zone than UTC.
+    """
     given, found = tuple(sent), tuple(stored)
     if given != found:
         return False
     kinds = {*map(type, given), *map(type, found)}
-    if _SIMPLE.issuperset(kinds) and (datetime not in kinds or not _zoned(found)):
+    if _SIMPLE.issuperset(kinds) and not (zoned and datetime in kinds):
         return True
     return all(map(same, given, found))
-
-
-def _zoned(values: Iterable[object]) -> bool:
-    """Tell whether a time is in another zone than UTC, as a codec of a user's may give it."""
-    return any(value.tzinfo is not UTC for value in values if type(value) is datetime)
 
 
 def same(sent: object, stored: object) -> bool:

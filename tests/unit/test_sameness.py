@@ -49,13 +49,13 @@ ROWS: Final = st.lists(st.tuples(st.sampled_from(ALIKE), st.sampled_from(ALIKE))
 def test_what_is_told_at_once_is_so_looked_at_closely(pairs: list[tuple[object, object]]) -> None:
     sent, stored = [one for one, _ in pairs], [other for _, other in pairs]
 
-    if at_once_the_same(sent, stored):
+    if at_once_the_same(sent, stored, zoned=True):
         assert all(map(same, sent, stored))
 
 
 @pytest.mark.parametrize("sent", ALIKE, ids=repr)
 def test_each_pair_is_told_at_once_only_if_it_is_the_same(sent: object) -> None:
-    told = [at_once_the_same([sent], [stored]) for stored in ALIKE]
+    told = [at_once_the_same([sent], [stored], zoned=True) for stored in ALIKE]
 
     assert [stored for stored, is_told in zip(ALIKE, told, strict=True) if is_told] == [
         stored
@@ -89,5 +89,9 @@ def test_rows_of_different_lengths_are_not_the_same() -> None:
 
 def test_an_hour_that_comes_twice_is_told_apart() -> None:
     assert TWICE.replace(fold=1) == TWICE
-    assert not at_once_the_same([TWICE], [TWICE.replace(fold=1)])
-    assert at_once_the_same([TWICE], [TWICE.replace()])
+    assert not at_once_the_same([TWICE], [TWICE.replace(fold=1)], zoned=True)
+    assert at_once_the_same([TWICE], [TWICE.replace()], zoned=True)
+    for fold in (0, 1):  # of those that were sent in UTC, none is taken for the other
+        sent = TWICE.replace(fold=fold).astimezone(UTC)
+        assert at_once_the_same([sent], [TWICE.astimezone(UTC)]) is not bool(fold)
+        assert not at_once_the_same([sent], [TWICE.replace(fold=1 - fold)])
