@@ -36,7 +36,7 @@ from quantdb.database import Row
 from quantdb.errors import ShapeMismatch
 from quantdb.models import CHECKED
 
-__all__ = ["Builder", "builder", "trusted"]
+__all__ = ["Builder", "builder", "is_twin", "trusted"]
 
 R = TypeVar("R")
 
@@ -168,12 +168,17 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
     if "__init_subclass__" in vars(model) or "__del__" in vars(model):
         return None
     own = {**body, "__slots__": (), "__module__": model.__module__, _TWIN: True}
-    known = (child for child in model.__subclasses__() if _TWIN in vars(child))
+    known = filter(is_twin, model.__subclasses__())
     child: Callable[..., R] = next(known, None) or _class(f"{model.__name__}Twin", (model,), own)
     return child if _becomes(child, model, fields) else None
 
 
 _TWIN: Final = "__quantdb_twin__"
+
+
+def is_twin(kind: type) -> bool:
+    """Tell whether a class is none of its module's, but the twin of the one that it inherits."""
+    return _TWIN in vars(kind)
 
 
 def _class(name: str, bases: tuple[type, ...], body: dict[str, object]) -> type:

@@ -13,6 +13,7 @@ from quantdb.check.holdings import AnyQuery, is_query
 from quantdb.check.problems import Place
 from quantdb.check.python import Code, Function, is_function, parameters, written
 from quantdb.check.rowtypes import Slot, fields_of
+from quantdb.rows import is_twin
 
 __all__ = ["Argument", "Call", "Verb", "calls_in", "static"]
 
@@ -219,7 +220,8 @@ class _Reader:
         model = choices[0].annotation if len(choices) == 1 else None
         kind = get_origin(model) or model
         # What is passed may be of a class below it, with more fields.
-        return None if isinstance(kind, type) and type.__subclasses__(kind) else model
+        below: list[type] = type.__subclasses__(kind) if isinstance(kind, type) else []
+        return model if all(map(is_twin, below)) else None
 
 
 def calls_in(

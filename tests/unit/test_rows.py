@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from strategies import prices, texts, trades
 
 from quantdb import Coverage, Gap, Position, Price, ShapeMismatch, Trade, User
-from quantdb.rows import builder, trusted
+from quantdb.rows import builder, is_twin, trusted
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -816,6 +816,8 @@ def test_a_class_with_weak_references_gets_one_child_at_most() -> None:
     assert [make([record(a=1)]) for make in builders] == [[Parent(1)]] * 3
     assert {child.__name__ for child in Parent.__subclasses__()} <= {"ParentTwin"}
     assert len(Parent.__subclasses__()) <= 1
+    assert all(map(is_twin, Parent.__subclasses__()))
+    assert not is_twin(Parent)
 
 
 def test_a_class_without_weak_references_gets_no_children() -> None:
