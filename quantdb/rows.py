@@ -148,6 +148,9 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
     """Return a mutable class that makes what can become a *model*, or None if that is unsafe."""
     if not _is_plainly_built(model, fields):
         return None
+    known = next(filter(is_twin, model.__subclasses__()), None)
+    if known is not None:
+        return known
     # attrs writes the assignments; a class of our own has them, the slots and nothing else.
     assigning = attrs.make_class(
         model.__name__,
@@ -167,10 +170,12 @@ def _twin(model: type[R], fields: "Sequence[attrs.Attribute[object]]") -> Callab
         return sibling
     if "__init_subclass__" in vars(model) or "__del__" in vars(model):
         return None
-    own = {**body, "__slots__": (), "__module__": model.__module__, _TWIN: True}
-    known = filter(is_twin, model.__subclasses__())
-    child: Callable[..., R] = next(known, None) or _class(f"{model.__name__}Twin", (model,), own)
-    return child if _becomes(child, model, fields) else None
+    own = {**body, "__slots__": (), "__module__": model.__module__}
+    child = _class(f"{model.__name__}Twin", (model,), own)
+    if not _becomes(child, model, fields):
+        return None
+    setattr(child, _TWIN, True)
+    return child
 
 
 _TWIN: Final = "__quantdb_twin__"

@@ -8,13 +8,13 @@ import asyncio
 from collections import OrderedDict
 from typing import Final, Generic, TypeVar
 
+from quantdb.deadlines import NEVER
 from quantdb.progress import Progress
 
 __all__ = ["TimeUp", "Waiters"]
 
 T = TypeVar("T")
 
-_NEVER: Final = float("inf")
 _MOMENT: Final = 0.01
 """Seconds between two looks at the clock, at least; so somebody may be told that much later."""
 
@@ -46,7 +46,7 @@ class Waiters(Generic[T]):
     __slots__ = ("_due", "_loop", "_places", "_progress", "_timer")
 
     def __init__(self, progress: Progress | None) -> None:
-        self._due = _NEVER
+        self._due = NEVER
         self._loop: Final = asyncio.get_running_loop()
         self._places: Final[OrderedDict[asyncio.Future[T], _Place]] = OrderedDict()
         self._progress: Final = progress
@@ -67,7 +67,7 @@ class Waiters(Generic[T]):
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
         until = self._loop.time() + (limit if limit > 0 else 0.0)
-        renewed = limit if renewable and self._progress is not None else None
+        renewed = limit if renewable else None
         self._places[waiter] = _Place(asyncio.current_task(), until, renewed)
         if until < self._due:
             self._look_at(until)
@@ -114,15 +114,15 @@ class Waiters(Generic[T]):
 
     def _look(self) -> None:
         """Tell those whose time is up, and look again when the next one's is."""
-        now, first = self._loop.time(), _NEVER
-        self._due, self._timer = _NEVER, None
+        now, first = self._loop.time(), NEVER
+        self._due, self._timer = NEVER, None
         for waiter, place in self._places.items():
             end = self._end_of(place)
             if end > now:
                 first = min(first, end)
             elif not waiter.done():
                 waiter.set_exception(TimeUp())
-        if first < _NEVER:
+        if first < NEVER:
             # Of very many, each may have a time of his own: they are not all looked at for each.
             self._look_at(max(first, now + _MOMENT))
 

@@ -1,7 +1,8 @@
 """The line of those who wait: in order, each in his time, with one timer for all."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Final
 
 import pytest
@@ -33,6 +34,21 @@ async def begun(
     tasks = [asyncio.create_task(waits(line, limit, renewable=renewable)) for limit in limits]
     await asyncio.sleep(0)
     return tasks
+
+
+@contextmanager
+def timers() -> Generator[list[asyncio.TimerHandle]]:
+    """Give the timers that are set in a block."""
+    loop, found = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
+    call_at = loop.call_at
+
+    def noted(when: float, look: Callable[[], None]) -> asyncio.TimerHandle:
+        found.append(call_at(when, look))
+        return found[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "call_at", noted)
+        yield found
 
 
 async def test_the_first_who_came_is_the_first_who_is_served() -> None:
@@ -92,19 +108,9 @@ async def test_no_time_is_up_at_once(limit: float) -> None:
         assert await task is TimeUp
 
 
-async def test_the_clock_is_not_looked_at_for_each_of_very_many(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    line, loop = Waiters[str](None), asyncio.get_running_loop()
-    looks = list[float]()
-    call_at = loop.call_at
-
-    def noted(when: float, look: Callable[[], None]) -> asyncio.TimerHandle:
-        looks.append(when)
-        return call_at(when, look)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "call_at", noted)
+async def test_the_clock_is_not_looked_at_for_each_of_very_many() -> None:
+    line = Waiters[str](None)
+    with timers() as looks:
         tasks = await begun(line, *(SOON + place * 0.0001 for place in range(1_000)))
         assert await asyncio.gather(*tasks) == [TimeUp] * 1_000
 
@@ -163,24 +169,14 @@ async def test_an_error_is_that_of_the_first_in_line() -> None:
     assert not line.disappoint(ConnectionRefusedError())
 
 
-async def test_nobody_looks_at_the_clock_of_a_line_that_has_stopped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    line, loop = Waiters[str](None), asyncio.get_running_loop()
-    timers: list[asyncio.TimerHandle] = []
-    call_at = loop.call_at
-
-    def noted(when: float, look: Callable[[], None]) -> asyncio.TimerHandle:
-        timers.append(call_at(when, look))
-        return timers[-1]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(loop, "call_at", noted)
+async def test_nobody_looks_at_the_clock_of_a_line_that_has_stopped() -> None:
+    line = Waiters[str](None)
+    with timers() as looks:
         tasks = await begun(line, LATER, LATER, SOON, LATER)
-    assert len(timers) == 2  # for the first, and for the one whose time is up before his
+    assert len(looks) == 2  # for the first, and for the one whose time is up before his
     while line.serve("a"):
         pass
     line.close()
 
     assert await asyncio.gather(*tasks) == ["a"] * 4
-    assert all(timer.cancelled() for timer in timers)
+    assert all(timer.cancelled() for timer in looks)
